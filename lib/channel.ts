@@ -1,0 +1,247 @@
+// A channel to the IPVS of one network namespace: two sockets, the family's number, and traced transactions.
+// SPDX-License-Identifier: MIT
+
+import { tracingChannel } from 'node:diagnostics_channel'
+import { FAMILY_NAME } from './abi.js'
+import type { Batch } from './batch.js'
+import * as check from './check.js'
+import { printTransactions } from './debug.js'
+import { IpvsError } from './errors.js'
+import { MalformedError } from './netlink/attr.js'
+import { familyReply, familyRequest } from './netlink/family.js'
+import {
+  isTransportError,
+  type NetworkNamespace,
+  openSocket,
+  type Socket,
+  type TransportError,
+} from './netlink/socket.js'
+import { type Request, subjectOf } from './request.js'
+
+const ENOENT = 2
+const EBADMSG = 74
+const LARGEST_DUMP_CHUNK = 32 * 1024
+const LAST_SEQUENCE = 0xffff0000
+
+/** Context of `tracing:ipvs:transaction:*` on node:diagnostics_channel. */
+export interface TransactionContext {
+  readonly requests: readonly Request[]
+  /** The messages as they are sent. */
+  readonly bytes: Uint8Array
+  /** The replies; in the events end (synchronous client) and asyncEnd. */
+  result?: unknown
+  error?: unknown
+}
+
+/** What a channel wants of a socket next; it is given the replies. */
+interface Transaction {
+  readonly socket: Socket
+  readonly bytes: Uint8Array
+  readonly count: number
+  readonly batch?: Batch
+}
+type Transactions<T> = Generator<Transaction, T, Uint8Array>
+
+const transactions = tracingChannel<unknown, TransactionContext>('ipvs:transaction')
+
+export interface OpenOptions {
+  /** Network namespace: a path (/run/netns/NAME, /proc/PID/ns/net) or an open descriptor. Default: the caller's. */
+  readonly netns?: NetworkNamespace
+  /**
+   * Milliseconds, 1..2147483647, default 10000, that an exchange of up to 128 requests may wait for its reply.
+   * What is not answered by then fails with reason 'outcome-unknown'.
+   */
+  readonly deadline?: number
+}
+
+export class Channel {
+  /**
+   * The kernel makes the chunks of a dump as large as the largest buffer that the socket ever offered. That is
+   * good for the list of services and bad for real servers, where each of many short dumps would pay for it.
+   */
+  readonly #narrow: Socket
+  readonly #wide: Socket
+  readonly deadline: number
+  #family = 0
+  #sequence = 1
+  #closed = false
+
+  constructor(narrow: Socket, wide: Socket, deadline: number) {
+    printTransactions()
+    this.#narrow = narrow
+    this.#wide = wide
+    this.deadline = deadline
+  }
+
+  static async open(options: OpenOptions): Promise<Channel> {
+    const channel = openChannel(options)
+    await channel.#drive(channel.#resolve())
+    return channel
+  }
+
+  static openSync(options: OpenOptions): Channel {
+    const channel = openChannel(options)
+    channel.#driveSync(channel.#resolve())
+    return channel
+  }
+
+  /** Carries out a batch and settles each of its requests. */
+  exchange(batch: Batch): Promise<void> {
+    return this.#drive(this.#exchange(batch))
+  }
+
+  exchangeSync(batch: Batch): void {
+    this.#driveSync(this.#exchange(batch))
+  }
+
+  *#resolve(): Transactions<void> {
+    try {
+      yield* this.#learn()
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Asks for the family's number; true when it is another than before. */
+  *#learn(): Transactions<boolean> {
+    let family: ReturnType<typeof familyReply>
+    try {
+      family = familyReply(yield { socket: this.#narrow, bytes: familyRequest(FAMILY_NAME), count: 1 })
+    } catch (error) {
+      throw isTransportError(error) ? unavailable(error.errno) : error
+    }
+    if ('errno' in family) throw unavailable(family.errno)
+    const changed = family.id !== this.#family
+    this.#family = family.id
+    return changed
+  }
+
+  *#exchange(batch: Batch): Transactions<void> {
+    let failure = yield* this.#transact(batch)
+    // ENOENT for all: perhaps the module was unloaded and came back with another number, and no handler saw them.
+    if (failure === undefined && batch.allFailedWith(ENOENT)) {
+      try {
+        if (yield* this.#learn()) failure = yield* this.#transact(batch)
+      } catch (error) {
+        batch.fail((request) => gone(request, error))
+        return
+      }
+    }
+    batch.settle(failure)
+  }
+
+  *#transact(batch: Batch): Transactions<TransportError | undefined> {
+    if (this.#sequence > LAST_SEQUENCE) this.#sequence = 1
+    const { bytes, count } = batch.seal(this.#family, this.#sequence)
+    this.#sequence += count
+    if (count === 0) return undefined
+    try {
+      batch.receive(yield { socket: batch.wide ? this.#wide : this.#narrow, bytes, count, batch })
+      return undefined
+    } catch (error) {
+      if (error instanceof MalformedError) return malformed(error, count)
+      if (!isTransportError(error)) throw error
+      if (error.replies !== undefined) batch.receive(error.replies) // those that came before the failure
+      return error
+    }
+  }
+
+  async #drive<T>(steps: Transactions<T>): Promise<T> {
+    let step = steps.next()
+    while (!step.done) {
+      const { socket, bytes, count, batch } = step.value
+      const transact = (): Promise<Uint8Array> => socket.transact(bytes, count, this.deadline)
+      try {
+        const replies = transactions.hasSubscribers
+          ? await transactions.tracePromise(transact, { requests: batch?.requests ?? [], bytes })
+          : await transact()
+        step = steps.next(replies)
+      } catch (error) {
+        step = steps.throw(error)
+      }
+    }
+    return step.value
+  }
+
+  #driveSync<T>(steps: Transactions<T>): T {
+    let step = steps.next()
+    while (!step.done) {
+      const { socket, bytes, count, batch } = step.value
+      const transact = (): Uint8Array => socket.transactSync(bytes, count, this.deadline)
+      try {
+        const replies = transactions.hasSubscribers
+          ? transactions.traceSync(transact, { requests: batch?.requests ?? [], bytes })
+          : transact()
+        step = steps.next(replies)
+      } catch (error) {
+        step = steps.throw(error)
+      }
+    }
+    return step.value
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Idempotent; a transaction in flight comes to its end first. */
+  close(): void {
+    this.#closed = true
+    this.#narrow.close()
+    this.#wide.close()
+  }
+}
+
+const openFields = new Set(['netns', 'deadline'])
+
+const openChannel = (options: OpenOptions): Channel => {
+  check.object('options', options)
+  check.knownFields('options', options, openFields)
+  const { netns, deadline = 10_000 } = options
+  check.integer('deadline', deadline, 1, 0x7fffffff)
+  if (netns !== undefined && typeof netns !== 'string') check.integer('netns', netns, 0, 0x7fffffff)
+  try {
+    const narrow = openSocket(netns, 0)
+    try {
+      return new Channel(narrow, openSocket(netns, LARGEST_DUMP_CHUNK), deadline)
+    } catch (error) {
+      narrow.close()
+      throw error
+    }
+  } catch (error) {
+    if (!isTransportError(error)) throw error
+    throw new IpvsError({
+      command: 'open',
+      reason: 'system',
+      errno: error.errno,
+      subject: netns === undefined ? undefined : `network namespace ${netns}`,
+      explanation: `${error.syscall} failed`,
+      cause: error,
+    })
+  }
+}
+
+const malformed = (error: MalformedError, sent: number): TransportError =>
+  Object.assign(new Error(error.message, { cause: error }), { errno: EBADMSG, syscall: 'recvmsg', sent })
+
+const unavailable = (errno: number): IpvsError =>
+  new IpvsError({
+    command: 'open',
+    reason: errno === ENOENT ? 'ipvs-unavailable' : 'system',
+    errno,
+    explanation:
+      errno === ENOENT
+        ? 'the running kernel has no IPVS and found no module ip_vs to load'
+        : 'the kernel would not tell the number of the family IPVS',
+  })
+
+const gone = ({ command, body }: Request, cause: unknown): IpvsError =>
+  new IpvsError({
+    command,
+    subject: subjectOf(body),
+    reason: 'ipvs-unavailable',
+    errno: ENOENT,
+    explanation: 'the kernel no longer has IPVS: the module ip_vs was unloaded',
+    cause,
+  })

@@ -1,0 +1,197 @@
+// Real servers of a virtual service: add, edit, delete, get, list.
+// SPDX-License-Identifier: MIT
+
+import { forwardings, type WireDestination, type WireMessage, type WireService } from './abi.js'
+import { fromErrno } from './errors.js'
+import {
+  checkDestinationEdit,
+  destinationFromWire,
+  destinationKey,
+  destinationName,
+  destinationToWire,
+  editedDestination,
+} from './model/destination.js'
+import { serviceKey, serviceName } from './model/service.js'
+import {
+  nothing,
+  type Operation,
+  type Outcome,
+  type Request,
+  type Runner,
+  repliesOf,
+  subjectOf,
+  type Task,
+} from './request.js'
+import { checkDestination } from './rules.js'
+import { oneService } from './services.js'
+import type {
+  CallOptions,
+  Destination,
+  DestinationKey,
+  DestinationSettings,
+  DestinationStatus,
+  ServiceKey,
+  WriteOptions,
+} from './types.js'
+
+const ENOENT = 2
+
+/**
+ * The requests for the real servers of a service. The kernel answers for a missing service with an empty list, so
+ * the service is asked for in the same breath.
+ */
+export const destinationsOf = (service: WireService): readonly [Request, Request] => [
+  oneService(service),
+  { command: 'getDest', body: { service }, dump: true, share: `destinations ${serviceName(service)}` },
+]
+
+/** Real servers of a dump without the duplicates that a concurrent change makes. */
+export const distinctDestinations = (
+  family: number,
+  replies: readonly WireMessage[],
+): Map<string, WireDestination> => {
+  const found = new Map<string, WireDestination>()
+  for (const { destination } of replies) {
+    if (destination !== undefined) found.set(destinationName(destination, family), destination)
+  }
+  return found
+}
+
+const familyOf = (service: WireService): number => service.family ?? 0
+
+const readAll = (service: WireService, [found, dump]: readonly Outcome[]): Map<string, WireDestination> => {
+  repliesOf(found)
+  return distinctDestinations(familyOf(service), repliesOf(dump))
+}
+
+const missing = (service: WireService, destination: WireDestination): Error =>
+  fromErrno('setDest', ENOENT, subjectOf({ service, destination }))
+
+function* read(service: WireService, key: WireDestination): Task<WireDestination> {
+  const found = readAll(service, yield destinationsOf(service))
+  const destination = found.get(destinationName(key, familyOf(service)))
+  if (destination === undefined) throw missing(service, key)
+  return { ...destination, family: destination.family || familyOf(service) }
+}
+
+function* edit(
+  service: WireService,
+  key: WireDestination,
+  settings: DestinationSettings,
+  force: boolean | undefined,
+): Task<void> {
+  const current = namesAll(settings) ? key : yield* read(service, key)
+  const destination = editedDestination(current, settings)
+  checkDestination(service, destination, force)
+  const [changed] = yield [{ command: 'setDest', body: { service, destination } }]
+  repliesOf(changed)
+}
+
+/** True when nothing is left to keep, so that there is no need to read first. */
+const namesAll = ({
+  forwarding,
+  weight,
+  upperThreshold,
+  lowerThreshold,
+  tunnel,
+}: DestinationSettings): boolean =>
+  forwarding !== undefined &&
+  weight !== undefined &&
+  upperThreshold !== undefined &&
+  lowerThreshold !== undefined &&
+  (forwardings[forwarding] !== forwardings.tunneling || tunnel !== undefined)
+
+/**
+ * The real servers of a director's services. Calls may be made without awaiting those before: they take effect in
+ * the order they were made, and failing ones do not stop those that follow.
+ */
+export class Destinations {
+  readonly #runner: Runner
+
+  constructor(runner: Runner) {
+    this.#runner = runner
+  }
+
+  /**
+   * Adds a real server (IPVS_CMD_NEW_DEST, `ipvsadm -a`). Where it was deleted in the last two minutes the kernel may
+   * bring the old object back, counters included.
+   * @throws TypeError or RangeError naming the field, before anything is sent.
+   * @throws IpvsError 'no-such-service', 'destination-exists', 'family-unsupported', 'invalid' (also when `lo` of the
+   * network namespace was never up), or one that any call throws, see services.add().
+   */
+  add(service: ServiceKey, destination: Destination, options: WriteOptions = {}): Promise<void> {
+    const make = (): Request => {
+      const key = serviceKey(service)
+      const wire = destinationToWire(key, destination)
+      checkDestination(key, wire, options.force)
+      return { command: 'newDest', body: { service: key, destination: wire } }
+    }
+    return this.#runner.call(make, nothing, options)
+  }
+
+  /**
+   * Changes settings of a real server and keeps all that is not named (IPVS_CMD_SET_DEST, `ipvsadm -e`). The kernel
+   * only replaces as a whole, so this reads first, unless everything is named; of this client, no other call comes
+   * between. Edits made together share their readings.
+   * @throws as add(), but IpvsError 'no-such-destination' in place of 'destination-exists'.
+   */
+  edit(
+    service: ServiceKey,
+    destination: DestinationKey,
+    settings: DestinationSettings,
+    options: WriteOptions = {},
+  ): Promise<void> {
+    const make = (): Operation<void> => {
+      const wire = serviceKey(service)
+      const key = destinationKey(wire, destination)
+      checkDestinationEdit(settings)
+      return {
+        task: edit(wire, key, settings, options.force),
+        holds: subjectOf({ service: wire, destination: key })!,
+      }
+    }
+    return this.#runner.run(make, options)
+  }
+
+  /**
+   * Deletes a real server (IPVS_CMD_DEL_DEST, `ipvsadm -d`). Packets of its connections are dropped until the entries
+   * expire, or with sysctl net.ipv4.vs.expire_nodest_conn the entries expire at the next packet. To spare clients,
+   * set the weight to 0 first and wait.
+   * @throws IpvsError 'no-such-service', 'no-such-destination', or one that any call throws.
+   */
+  delete(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<void> {
+    const make = (): Request => {
+      const key = serviceKey(service)
+      return { command: 'delDest', body: { service: key, destination: destinationKey(key, destination) } }
+    }
+    return this.#runner.call(make, nothing, options)
+  }
+
+  /**
+   * Reads one real server. The kernel cannot give one alone: all of its service are read.
+   * @throws IpvsError 'no-such-service', 'no-such-destination', or one that any call throws.
+   */
+  get(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<DestinationStatus> {
+    function* get(wire: WireService, key: WireDestination): Task<DestinationStatus> {
+      return destinationFromWire(yield* read(wire, key), familyOf(wire))
+    }
+    const make = (): Operation<DestinationStatus> => {
+      const wire = serviceKey(service)
+      return { task: get(wire, destinationKey(wire, destination)) }
+    }
+    return this.#runner.run(make, options)
+  }
+
+  /**
+   * Reads the real servers of a service, newest first (IPVS_CMD_GET_DEST). While others change them the kernel may
+   * leave some out (it does not say when): see snapshot().
+   * @throws IpvsError 'no-such-service', or one that any call throws.
+   */
+  list(service: ServiceKey, options?: CallOptions): Promise<readonly DestinationStatus[]> {
+    function* list(wire: WireService): Task<readonly DestinationStatus[]> {
+      const found = readAll(wire, yield destinationsOf(wire))
+      return [...found.values()].map((destination) => destinationFromWire(destination, familyOf(wire)))
+    }
+    return this.#runner.run(() => ({ task: list(serviceKey(service)) }), options)
+  }
+}

@@ -1,0 +1,104 @@
+// A group of tasks that advance together: the requests of all their current steps share one exchange.
+// SPDX-License-Identifier: MIT
+
+import { Batch } from './batch.js'
+import type { Operation, Outcome, Request } from './request.js'
+
+interface Member extends Operation<unknown> {
+  readonly signal: AbortSignal | undefined
+  readonly resolve: (value: unknown) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * Either readers, or editors of different objects: then reading all before writing any changes nothing that one
+ * of them could notice. A thousand edits cost two exchanges.
+ */
+export class Group {
+  readonly #members: Member[] = []
+  readonly #edits: boolean
+  readonly #held = new Set<string>()
+
+  constructor(edits: boolean) {
+    this.#edits = edits
+  }
+
+  admits(holds: string | undefined): boolean {
+    return this.#edits ? holds !== undefined && !this.#held.has(holds) : holds === undefined
+  }
+
+  add(member: Member): void {
+    if (member.holds !== undefined) this.#held.add(member.holds)
+    this.#members.push(member)
+  }
+
+  async run(exchange: (batch: Batch) => Promise<void>): Promise<void> {
+    let active = this.#members.map((member) => ({ member, requests: advance(member, []) }))
+    for (;;) {
+      active = active.filter(({ requests }) => requests !== undefined)
+      if (active.length === 0) return
+      const { batches, outcomes } = gather(active.map(({ requests }) => requests ?? []))
+      for (const batch of batches) await exchange(batch)
+      active = active.map(({ member }, i) => ({ member, requests: advance(member, outcomes[i] ?? []) }))
+    }
+  }
+}
+
+/** Runs a task to its next exchange; settles it, and returns nothing, when it came to its end or was aborted. */
+const advance = (
+  { task, resolve, reject, signal }: Member,
+  outcomes: readonly Outcome[],
+): readonly Request[] | undefined => {
+  if (signal?.aborted) {
+    task.return(undefined)
+    reject(signal.reason)
+    return undefined
+  }
+  try {
+    const step = task.next(outcomes)
+    if (!step.done) return step.value
+    resolve(step.value)
+  } catch (error) {
+    reject(error)
+  }
+  return undefined
+}
+
+/**
+ * Encodes the requests of one step; `outcomes` are there when every batch was exchanged. Equal readings are made
+ * once. Dumps of services go by themselves, through the socket with the large buffer.
+ */
+export const gather = (
+  lists: readonly (readonly Request[])[],
+): { readonly batches: readonly Batch[]; readonly outcomes: readonly (readonly Outcome[])[] } => {
+  const batches: Batch[] = []
+  const outcomes = lists.map((): Outcome[] => [])
+  const shared = new Map<string, ((outcome: Outcome) => void)[]>()
+  lists.forEach((requests, i) => {
+    requests.forEach((request, j) => {
+      const take = (outcome: Outcome): void => {
+        outcomes[i]![j] = outcome
+      }
+      const takers = request.share === undefined ? undefined : shared.get(request.share)
+      if (takers !== undefined) {
+        takers.push(take)
+        return
+      }
+      const all = [take]
+      if (request.share !== undefined) shared.set(request.share, all)
+      batchFor(batches, request).add(request, (error, replies) => {
+        for (const tell of all) tell({ error, replies })
+      })
+    })
+  })
+  return { batches, outcomes }
+}
+
+const batchFor = (batches: Batch[], { command, dump }: Request): Batch => {
+  const wide = command === 'getService' && dump === true
+  const open = batches.findLast((batch) => batch.wide === wide && !batch.full)
+  if (open !== undefined) return open
+  const batch = new Batch(wide)
+  batches.push(batch)
+  return batch
+}

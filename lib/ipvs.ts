@@ -1,0 +1,41 @@
+// Ipvs: the asynchronous client.
+// SPDX-License-Identifier: MIT
+
+import { Channel, type OpenOptions } from './channel.js'
+import { Director } from './director.js'
+import { Queue } from './queue.js'
+
+/**
+ * The IPVS of one network namespace. Calls return promises and run on the thread pool; those made together are sent
+ * together, in the order they were made. See {@link Director} for the verbs.
+ *
+ * One client is safe for any number of concurrent callers. Set UV_THREADPOOL_SIZE where other work fills the pool.
+ */
+export class Ipvs extends Director {
+  readonly #queue: Queue
+
+  private constructor(queue: Queue) {
+    super(queue)
+    this.#queue = queue
+  }
+
+  /**
+   * Opens a client; makes the kernel load the module ip_vs where needed.
+   * @throws TypeError or RangeError about the options.
+   * @throws IpvsError 'ipvs-unavailable' when the kernel has no IPVS; 'system' with code ENOENT, EPERM … when the
+   * network namespace cannot be entered, which needs CAP_SYS_ADMIN.
+   * @throws Error with code ERR_IPVS_ADDON where the addon cannot be loaded, as on other systems than Linux.
+   */
+  static async open(options: OpenOptions = {}): Promise<Ipvs> {
+    return new Ipvs(new Queue(await Channel.open(options)))
+  }
+
+  /** Lets the calls that were made come to their end, then closes. Idempotent. Later calls fail with 'closed'. */
+  close(): Promise<void> {
+    return this.#queue.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,219 @@
+// Virtual services between the public shape and the kernel's: one function each way.
+// SPDX-License-Identifier: MIT
+
+import type { WireService } from '../abi.js'
+import * as abi from '../abi.js'
+import { familyOfBytes, formatAddress } from '../address.js'
+import * as check from '../check.js'
+import { littleEndian } from '../netlink/attr.js'
+import type {
+  Persistence,
+  SchedulerFlag,
+  Service,
+  ServiceKey,
+  ServiceSettings,
+  ServiceStatus,
+} from '../types.js'
+import { addressToWire, families, familyName, hostPort, nameIn, statsFromWire, UINT_MAX } from './common.js'
+
+/** ipvsadm's default, which <linux/ip_vs.h> calls IPVS_SVC_PERSISTENT_TIMEOUT. */
+const DEFAULT_PERSISTENCE = 360
+/** Seconds that still fit 32 bits when the kernel multiplies them by HZ, which is at most 1000. */
+const LONGEST_PERSISTENCE = 4_294_967
+
+const keyFields = ['protocol', 'address', 'port', 'fwmark', 'family']
+const statusFields = ['stats', 'destinations'] // of ServiceStatus, so that what was read can be written again
+const serviceSettings = ['scheduler', 'schedulerFlags', 'persistence', 'onePacket']
+const serviceFields = new Set([...keyFields, ...statusFields, ...serviceSettings])
+const serviceEdits = new Set(serviceSettings)
+
+/** The identity of a service. Fields that are no part of it are not looked at: a status serves as a key. */
+export const serviceKey = (key: ServiceKey): WireService => {
+  check.object('service', key)
+  if (key.fwmark !== undefined) {
+    for (const field of ['protocol', 'address', 'port'] as const) {
+      if (key[field] !== undefined) throw new TypeError(`${field}: a service with fwmark has none`)
+    }
+    const family = key.family === undefined ? abi.AF_INET : check.oneOf('family', key.family, families)
+    return { family, fwmark: check.integer('fwmark', key.fwmark, 1, UINT_MAX) }
+  }
+  const bytes = addressToWire('address', key.address)
+  return {
+    family: familyOfBytes(bytes),
+    protocol: protocolNumber(key.protocol),
+    address: bytes,
+    port: check.integer('port', key.port, 0, 0xffff),
+  }
+}
+
+const protocolNumber = (protocol: unknown): number => {
+  const foreign = typeof protocol === 'string' ? /^protocol-(\d{1,5})$/.exec(protocol) : null
+  if (foreign !== null) return check.integer('protocol', Number(foreign[1]), 0, 0xffff)
+  return check.oneOf('protocol', protocol, abi.protocols)
+}
+
+/** A service to add, complete: the kernel wants scheduler, flags, timeout and netmask each time. */
+export const serviceToWire = (service: Service): WireService => {
+  const key = serviceKey(service)
+  check.knownFields('service', service, serviceFields)
+  return {
+    ...key,
+    scheduler: 'wlc',
+    timeout: 0,
+    netmask: widestMask(key.family),
+    ...settingsToWire(service, key, undefined),
+    flags: { value: flagsToWire(service).value, mask: UINT_MAX },
+  }
+}
+
+/** A service as it will be: `current` with the settings that the caller named. */
+export const editedService = (current: WireService, settings: ServiceSettings): WireService => ({
+  ...current,
+  stats: undefined,
+  stats64: undefined,
+  ...settingsToWire(settings, current, current),
+  flags: flagsToWire(settings), // the mask leaves every flag alone that was not named
+})
+
+/** Checks the settings of an edit before anything is read. */
+export const checkServiceEdit = (key: WireService, settings: ServiceSettings): void => {
+  check.object('settings', settings)
+  check.knownFields('settings', settings, serviceEdits)
+  settingsToWire(settings, key, undefined)
+  flagsToWire(settings)
+}
+
+const settingsToWire = (
+  { scheduler, persistence }: ServiceSettings,
+  { family }: WireService,
+  current: WireService | undefined,
+): WireService => ({
+  ...(scheduler === undefined ? {} : { scheduler: check.name('scheduler', scheduler, 15) }),
+  ...(persistence === undefined ? {} : persistenceToWire(persistence, family, current)),
+})
+
+const persistenceToWire = (
+  persistence: Persistence | null,
+  family: number | undefined,
+  current: WireService | undefined,
+): WireService => {
+  if (persistence === null) return { timeout: 0, netmask: widestMask(family), engine: undefined }
+  check.object('persistence', persistence)
+  check.knownFields('persistence', persistence, new Set(['timeout', 'netmask', 'engine']))
+  const { timeout, netmask, engine } = persistence
+  const kept = isPersistent(current) ? current : undefined
+  return {
+    timeout:
+      timeout === undefined
+        ? (kept?.timeout ?? DEFAULT_PERSISTENCE)
+        : check.integer('persistence.timeout', timeout, 1, LONGEST_PERSISTENCE),
+    netmask: netmask === undefined ? (kept?.netmask ?? widestMask(family)) : netmaskToWire(netmask, family),
+    engine:
+      engine === undefined
+        ? kept?.engine
+        : engine === null
+          ? undefined
+          : check.name('persistence.engine', engine, 15),
+  }
+}
+
+const isPersistent = (service: WireService | undefined): service is WireService =>
+  ((service?.flags?.value ?? 0) & abi.serviceFlags.persistent) !== 0
+
+const widestMask = (family: number | undefined): number => (family === abi.AF_INET6 ? 128 : UINT_MAX)
+
+/** IPv4: the mask as it stands in memory; IPv6: the prefix length. */
+const netmaskToWire = (netmask: string | number, family: number | undefined): number => {
+  const field = 'persistence.netmask'
+  if (family === abi.AF_INET6) return check.integer(field, netmask, 1, 128)
+  if (typeof netmask === 'number') {
+    const length = check.integer(field, netmask, 0, 32)
+    const mask = new DataView(new ArrayBuffer(4))
+    mask.setUint32(0, length === 0 ? 0 : UINT_MAX << (32 - length), false)
+    return mask.getUint32(0, littleEndian)
+  }
+  const bytes = addressToWire(field, netmask)
+  if (bytes.length !== 4) throw new RangeError(`${field}: expected a dotted mask or 0..32 for IPv4`)
+  return new DataView(bytes.buffer).getUint32(0, littleEndian)
+}
+
+const netmaskFromWire = (netmask: number, family: number | undefined): string | number => {
+  if (family === abi.AF_INET6) return netmask
+  const view = new DataView(new ArrayBuffer(4))
+  view.setUint32(0, netmask, littleEndian)
+  return formatAddress(new Uint8Array(view.buffer), abi.AF_INET)
+}
+
+/** Flags that the settings name, and the mask of those. */
+const flagsToWire = ({ persistence, onePacket, schedulerFlags }: ServiceSettings): abi.Flags => {
+  const { serviceFlags } = abi
+  let value = 0
+  let mask = 0
+  if (persistence !== undefined) {
+    mask |= serviceFlags.persistent
+    if (persistence !== null) value |= serviceFlags.persistent
+  }
+  if (onePacket !== undefined) {
+    mask |= serviceFlags.onePacket
+    if (check.boolean('onePacket', onePacket)) value |= serviceFlags.onePacket
+  }
+  if (schedulerFlags !== undefined) {
+    if (!Array.isArray(schedulerFlags)) throw new TypeError('schedulerFlags: expected an array of flag names')
+    for (const bit of serviceFlags.scheduler) mask |= bit
+    for (const flag of schedulerFlags) value |= check.oneOf('schedulerFlags', flag, schedulerFlagBits)
+  }
+  return { value, mask }
+}
+
+const [flag1, flag2, flag3] = abi.serviceFlags.scheduler
+const schedulerFlagBits = {
+  fallback: flag1,
+  port: flag2,
+  'flag-1': flag1,
+  'flag-2': flag2,
+  'flag-3': flag3,
+} as const
+
+/** Schedulers whose flag-1 and flag-2 are named fallback and port. */
+export const namesItsFlags = (scheduler: string | undefined): boolean => namedSchedulers.has(scheduler ?? '')
+const namedSchedulers = new Set(['sh', 'mh', 'msh', 'maglev', 'hrw'])
+
+const schedulerFlagsFromWire = (value: number, scheduler: string | undefined): readonly SchedulerFlag[] => {
+  const names: readonly SchedulerFlag[] = namesItsFlags(scheduler)
+    ? ['fallback', 'port', 'flag-3']
+    : ['flag-1', 'flag-2', 'flag-3']
+  return names.filter((name) => (value & schedulerFlagBits[name]) !== 0)
+}
+
+export const serviceFromWire = (wire: WireService): ServiceStatus => {
+  const { family, flags } = wire
+  const value = flags?.value ?? 0
+  return {
+    ...(wire.fwmark !== undefined
+      ? { fwmark: wire.fwmark }
+      : {
+          protocol: (nameIn(abi.protocols, wire.protocol ?? 0) ?? `protocol-${wire.protocol ?? 0}`) as 'tcp',
+          address: formatAddress(wire.address ?? new Uint8Array(16), family ?? 0),
+          port: wire.port ?? 0,
+        }),
+    family: familyName(family),
+    scheduler: wire.scheduler ?? 'none',
+    schedulerFlags: schedulerFlagsFromWire(value, wire.scheduler),
+    persistence: isPersistent(wire)
+      ? {
+          timeout: wire.timeout ?? 0,
+          netmask: netmaskFromWire(wire.netmask ?? 0, family),
+          ...(wire.engine ? { engine: wire.engine } : {}),
+        }
+      : null,
+    onePacket: (value & abi.serviceFlags.onePacket) !== 0,
+    stats: statsFromWire(wire.stats64, wire.stats),
+  }
+}
+
+/** A service in one word: `192.0.2.10:80/tcp`, `[2001:db8::1]:53/udp`, `fwmark 7/ipv4`. Unique: serves as a map key. */
+export const serviceName = (wire: WireService): string => {
+  if (wire.fwmark !== undefined) return `fwmark ${wire.fwmark}/${familyName(wire.family)}`
+  const protocol = nameIn(abi.protocols, wire.protocol ?? 0) ?? `protocol-${wire.protocol ?? 0}`
+  return `${hostPort(wire.address, wire.family, wire.port)}/${protocol}`
+}

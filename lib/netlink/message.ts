@@ -1,0 +1,122 @@
+// Generic netlink messages: framing of requests, the walk over replies, errors and their extended ACK.
+// SPDX-License-Identifier: MIT
+
+import { align4, littleEndian, MalformedError, set, text, u32, type Writer } from './attr.js'
+
+/** nlmsghdr (16 bytes) and genlmsghdr (4 bytes) come before the attributes. */
+export const HEADER = 16
+export const GENERIC_HEADER = 4
+
+/** Flags and types of <linux/netlink.h>. */
+export const NLM_F_REQUEST = 0x1
+export const NLM_F_ACK = 0x4
+export const NLM_F_DUMP = 0x300
+const NLM_F_CAPPED = 0x100
+const NLM_F_ACK_TLVS = 0x200
+const NLMSG_ERROR = 2
+const NLMSG_DONE = 3
+const NLMSG_MIN_TYPE = 16
+
+/** Appends a message; type, flags and sequence number are filled in later by `stamp`. */
+export const frame = (out: Writer, command: number, version: number, body: (out: Writer) => void): void => {
+  const start = out.reserve(HEADER + GENERIC_HEADER)
+  out.bytes[start + HEADER] = command
+  out.bytes[start + HEADER + 1] = version
+  body(out)
+  out.view.setUint32(start, out.length - start, littleEndian)
+}
+
+/** Completes the header of the message at `offset`. */
+export const stamp = (
+  view: DataView,
+  offset: number,
+  type: number,
+  flags: number,
+  sequence: number,
+): void => {
+  view.setUint16(offset + 4, type, littleEndian)
+  view.setUint16(offset + 6, flags, littleEndian)
+  view.setUint32(offset + 8, sequence, littleEndian)
+}
+
+/** What the extended ACK (NETLINK_EXT_ACK, Linux 4.12) says beyond the errno. */
+export const extendedAck = set({
+  message: [1, text],
+  /** Offset of the offending attribute from the start of the request. */
+  offset: [2, u32],
+  missingType: [5, u32],
+  missingNest: [6, u32],
+})
+export type ExtendedAck = ReturnType<typeof extendedAck.read>
+
+/** One message of a reply. Data carries its range in the buffer; the end of an exchange carries an errno. */
+export type Reply =
+  | {
+      readonly kind: 'data'
+      readonly sequence: number
+      readonly command: number
+      readonly offset: number
+      readonly length: number
+    }
+  | {
+      readonly kind: 'end'
+      readonly sequence: number
+      readonly errno: number
+      readonly extendedAck?: ExtendedAck
+    }
+
+const viewOf = (buffer: Uint8Array): DataView =>
+  new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+
+/** Walks a buffer of messages, calling `visit` for each; throws MalformedError where the framing is broken. */
+export const walk = (buffer: Uint8Array, visit: (reply: Reply, view: DataView) => void): void => {
+  const view = viewOf(buffer)
+  let offset = 0
+  while (offset < buffer.length) {
+    const left = buffer.length - offset
+    if (left < HEADER) throw new MalformedError(`${left} stray bytes after a message`)
+    const length = view.getUint32(offset, littleEndian)
+    if (length < HEADER || length > left)
+      throw new MalformedError(`message length ${length} with ${left} bytes left`)
+    const reply = replyAt(view, offset, length)
+    if (reply !== undefined) visit(reply, view)
+    offset += align4(length)
+  }
+}
+
+const replyAt = (view: DataView, start: number, length: number): Reply | undefined => {
+  const type = view.getUint16(start + 4, littleEndian)
+  const flags = view.getUint16(start + 6, littleEndian)
+  const sequence = view.getUint32(start + 8, littleEndian)
+  const offset = start + HEADER
+  const left = length - HEADER
+  if (type >= NLMSG_MIN_TYPE) {
+    if (left < GENERIC_HEADER)
+      throw new MalformedError(`reply of ${length} bytes has no generic netlink header`)
+    return {
+      kind: 'data',
+      sequence,
+      command: view.getUint8(offset),
+      offset: offset + GENERIC_HEADER,
+      length: left - GENERIC_HEADER,
+    }
+  }
+  if (type === NLMSG_DONE) {
+    // A dump that failed on the way says so in the payload of its end.
+    return { kind: 'end', sequence, errno: left >= 4 ? -view.getInt32(offset, littleEndian) || 0 : 0 }
+  }
+  if (type !== NLMSG_ERROR) return undefined // NLMSG_NOOP and what else is not ours
+  if (left < 4 + HEADER) throw new MalformedError(`error message of ${length} bytes`)
+  const errno = -view.getInt32(offset, littleEndian) || 0
+  if ((flags & NLM_F_ACK_TLVS) === 0) return { kind: 'end', sequence, errno }
+  // NLM_F_CAPPED: only the header of our request is quoted; else the whole of it stands before the attributes.
+  const quoted = (flags & NLM_F_CAPPED) !== 0 ? HEADER : view.getUint32(offset + 4, littleEndian)
+  if (quoted > left - 4) throw new MalformedError(`error message of ${length} bytes quotes ${quoted}`)
+  const attributes = Math.min(4 + align4(quoted), left)
+  return {
+    kind: 'end',
+    sequence,
+    errno,
+    extendedAck: extendedAck.read(view, offset + attributes, left - attributes),
+  }
+}

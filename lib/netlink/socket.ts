@@ -1,0 +1,35 @@
+// A generic netlink socket as the client sees it, and the native one.
+// SPDX-License-Identifier: MIT
+
+import { addon } from '../addon.js'
+
+/** A network namespace: a path such as /run/netns/NAME or /proc/PID/ns/net, or an open descriptor of one. */
+export type NetworkNamespace = string | number
+
+/**
+ * Moves framed requests and their replies; knows no attribute. A message with NLM_F_ACK or NLM_F_DUMP ends a
+ * chunk: everything up to it goes out in one sendmsg, and the next chunk waits for its last reply.
+ */
+export interface Socket {
+  /** Runs on the thread pool. One at a time; `deadline` is in milliseconds and holds for each chunk. */
+  transact(request: Uint8Array, count: number, deadline: number): Promise<Uint8Array>
+  transactSync(request: Uint8Array, count: number, deadline: number): Uint8Array
+  close(): void
+}
+
+/** What a socket throws: how far the exchange came, and which replies did arrive. */
+export interface TransportError extends Error {
+  /** Positive errno. */
+  readonly errno: number
+  readonly syscall: string
+  /** Messages that were handed to the kernel. */
+  readonly sent?: number
+  readonly replies?: Uint8Array
+}
+
+export const isTransportError = (error: unknown): error is TransportError =>
+  error instanceof Error && 'errno' in error && 'syscall' in error
+
+/** Opens a socket; `receiveSize` bounds dump chunks, 0 takes the smallest the kernel makes (one page). */
+export const openSocket = (netns: NetworkNamespace | undefined, receiveSize: number): Socket =>
+  new (addon().Socket)(netns ?? null, receiveSize)

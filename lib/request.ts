@@ -1,0 +1,74 @@
+// Requests, operations of several requests, and whoever runs them: the terms that the client is written in.
+// SPDX-License-Identifier: MIT
+
+import type { Command, WireMessage } from './abi.js'
+import { destinationName } from './model/destination.js'
+import { serviceName } from './model/service.js'
+import type { CallOptions } from './types.js'
+
+/** One message to the kernel. */
+export interface Request {
+  readonly command: Command
+  readonly body: WireMessage
+  /** Asks for every object instead of one; answered by any number of replies. */
+  readonly dump?: boolean
+  /** Readings with the same name in one step are made once and serve all who asked. */
+  readonly share?: string
+}
+
+/** What became of a request: its decoded replies, or why it failed. */
+export interface Outcome {
+  readonly replies: readonly WireMessage[]
+  readonly error: Error | undefined
+}
+
+/**
+ * An operation of several exchanges: yields the requests of one exchange, is given their outcomes, returns its
+ * result. Written once, driven by the asynchronous and the synchronous client alike.
+ */
+export type Task<T> = Generator<readonly Request[], T, readonly Outcome[]>
+
+/** A task to run. One that changes what it has read names the object it holds: such tasks never overlap. */
+export interface Operation<T> {
+  readonly task: Task<T>
+  readonly holds?: string
+}
+
+/** `make` is called at once, so that wrong arguments are found before anything is queued. */
+export interface Runner {
+  call<T>(
+    make: () => Request,
+    result: (replies: readonly WireMessage[]) => T,
+    options?: CallOptions,
+  ): Promise<T>
+  run<T>(make: () => Operation<T>, options?: CallOptions): Promise<T>
+}
+
+/** The same verbs, returning what the asynchronous ones promise. */
+export type Sync<T> = {
+  readonly [K in keyof T]: T[K] extends (...args: infer A) => Promise<infer R>
+    ? (...args: A) => R
+    : T[K] extends object
+      ? Sync<T[K]>
+      : T[K]
+}
+
+/** What a request is about, in a word or two. */
+export const subjectOf = ({ service, destination, daemon }: WireMessage): string | undefined => {
+  if (service !== undefined) {
+    const name = serviceName(service)
+    return destination === undefined
+      ? name
+      : `${destinationName(destination, service.family ?? 0)} of ${name}`
+  }
+  if (daemon !== undefined) return `${daemon.state === 1 ? 'master' : 'backup'} daemon`
+  return undefined
+}
+
+/** The replies of an outcome, or its error thrown. */
+export const repliesOf = (outcome: Outcome | undefined): readonly WireMessage[] => {
+  if (outcome?.error !== undefined) throw outcome.error
+  return outcome?.replies ?? []
+}
+
+export const nothing = (): void => undefined
