@@ -1,7 +1,7 @@
 // IpvsError, and the table that turns (command, errno) into a reason and an explanation.
 // SPDX-License-Identifier: MIT
 
-import { getSystemErrorName } from 'node:util'
+import { constants } from 'node:os'
 import { type Command, message as topLevel } from './abi.js'
 import type { ExtendedAck } from './netlink/message.js'
 
@@ -52,6 +52,11 @@ export interface IpvsErrorDetails {
   readonly cause?: unknown
 }
 
+/** Linux gives two names to some numbers; what stands first in the list is the one that IPVS's sources use. */
+const names = new Map<number, string>([[95, 'EOPNOTSUPP']])
+for (const [name, errno] of Object.entries(constants.errno)) if (!names.has(errno)) names.set(errno, name)
+const nameOf = (errno: number): string => names.get(errno) ?? `errno ${errno}`
+
 const brand = Symbol.for('ipvs.IpvsError')
 
 /** A call that the kernel refused or whose outcome is not known. Mistakes in arguments are TypeError or RangeError. */
@@ -72,8 +77,7 @@ export class IpvsError extends Error {
   readonly attribute: string | undefined
 
   constructor({ reason, errno, command, subject, explanation, extendedAck, cause }: IpvsErrorDetails) {
-    const code =
-      errno > 0 ? getSystemErrorName(-errno) : `ERR_IPVS_${reason.toUpperCase().replaceAll('-', '_')}`
+    const code = errno > 0 ? nameOf(errno) : `ERR_IPVS_${reason.toUpperCase().replaceAll('-', '_')}`
     const kernelMessage = extendedAck?.message
     const said = kernelMessage === undefined ? '' : `; the kernel says: ${kernelMessage}`
     super(`${command}${subject === undefined ? '' : ` ${subject}`}: ${explanation} (${code})${said}`, {
@@ -180,14 +184,6 @@ const everywhere: Readonly<Record<string, Row>> = {
   ENOMEM: ['out-of-memory', 'the kernel is out of memory'],
   ENOPROTOOPT: ['ipvs-unavailable', 'the module ip_vs is being unloaded'],
   EPROTONOSUPPORT: ['ipvs-unavailable', 'the module ip_vs is being unloaded'],
-}
-
-const nameOf = (errno: number): string => {
-  try {
-    return getSystemErrorName(-errno)
-  } catch {
-    return ''
-  }
 }
 
 /** What the kernel's answer to one request means. `engine`: a persistence engine was named too. */

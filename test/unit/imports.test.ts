@@ -48,7 +48,9 @@ test('imports go down', () => {
 })
 
 test('netlink/ knows nothing of IPVS', () => {
-  const above = imports.filter(({ from, to }) => from.startsWith('netlink/') && !to.startsWith('netlink/') && to !== 'addon')
+  const above = imports.filter(
+    ({ from, to }) => from.startsWith('netlink/') && !to.startsWith('netlink/') && to !== 'addon',
+  )
   expect(above).toEqual([])
 })
 

@@ -6,19 +6,21 @@ import { commands } from '../../lib/abi.ts'
 import { Director } from '../../lib/director.ts'
 import { IpvsError } from '../../lib/index.ts'
 import { NLM_F_ACK, NLM_F_DUMP } from '../../lib/netlink/message.ts'
-import { answer, failure, parse, queueOver, ScriptedSocket } from './script.ts'
+import { answer, failure, parse, queueOver, type Script, ScriptedSocket } from './script.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.1', port: 80 } as const
 const server = (i: number) => ({ address: `10.0.${i >> 8}.${i & 255}` })
 
-const open = (script = (): number => 0) => {
+const open = (script: Script = () => 0) => {
   const socket = new ScriptedSocket(script)
   const queue = queueOver(socket)
   return { socket, queue, ipvs: new Director(queue) }
 }
 
 const reasons = (settled: PromiseSettledResult<unknown>[]): string[] =>
-  settled.map((s) => (s.status === 'fulfilled' ? 'ok' : s.reason instanceof IpvsError ? s.reason.reason : String(s.reason)))
+  settled.map((s) =>
+    s.status === 'fulfilled' ? 'ok' : s.reason instanceof IpvsError ? s.reason.reason : String(s.reason),
+  )
 
 test('calls of one tick go out together, in order, with an ACK for every 128th and the last', async () => {
   const { socket, ipvs } = open()
@@ -43,13 +45,20 @@ test('what is called while an exchange is in flight goes out in the next', async
 })
 
 test('each failure rejects its own promise', async () => {
-  const { ipvs } = open(({ sequence }: { sequence: number }) => (sequence % 7 === 0 ? 17 : 0))
-  const settled = await Promise.allSettled(Array.from({ length: 500 }, (_, i) => ipvs.destinations.add(web, server(i))))
+  const { ipvs } = open(({ sequence }) => (sequence % 7 === 0 ? 17 : 0))
+  const settled = await Promise.allSettled(
+    Array.from({ length: 500 }, (_, i) => ipvs.destinations.add(web, server(i))),
+  )
   expect(reasons(settled)).toEqual(
     Array.from({ length: 500 }, (_, i) => ((i + 1) % 7 === 0 ? 'destination-exists' : 'ok')),
   )
   const error = (settled[6] as PromiseRejectedResult).reason as IpvsError
-  expect(error).toMatchObject({ code: 'EEXIST', errno: -17, command: 'newDest', subject: '10.0.0.6:80 of 192.0.2.1:80/tcp' })
+  expect(error).toMatchObject({
+    code: 'EEXIST',
+    errno: -17,
+    command: 'newDest',
+    subject: '10.0.0.6:80 of 192.0.2.1:80/tcp',
+  })
   expect(error.message).toBe(
     'newDest 10.0.0.6:80 of 192.0.2.1:80/tcp: the service has this real server already (EEXIST)',
   )
@@ -68,7 +77,9 @@ test('lost replies: earlier chunks are known, the broken one only where it faile
     }
     throw Object.assign(error, { replies: Buffer.concat(kept) })
   }
-  const settled = await Promise.allSettled(Array.from({ length: 300 }, (_, i) => ipvs.destinations.add(web, server(i))))
+  const settled = await Promise.allSettled(
+    Array.from({ length: 300 }, (_, i) => ipvs.destinations.add(web, server(i))),
+  )
   expect(reasons(settled)).toEqual(
     Array.from({ length: 300 }, (_, i) => {
       if (i === 4 || i === 129) return 'destination-exists'
@@ -93,7 +104,10 @@ test('a malformed reply is its own reason', async () => {
   const { socket, ipvs } = open()
   socket.transact = async (request) => {
     const reply = Buffer.from(answer(request, () => 0))
-    return Buffer.concat([Buffer.from([24, 0, 0, 0, 32, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 15, 1, 0, 0, 3, 0, 1, 0]), reply])
+    return Buffer.concat([
+      Buffer.from([24, 0, 0, 0, 32, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 15, 1, 0, 0, 3, 0, 1, 0]),
+      reply,
+    ])
   }
   await expect(ipvs.info()).rejects.toMatchObject({ reason: 'malformed-reply' })
 })
@@ -153,7 +167,7 @@ test('edits of different servers share exchanges; edits of one follow each other
 })
 
 test('readings that editors have in common are made once', async () => {
-  const { socket, ipvs } = open(({ command }: { command: number }) => (command === commands.getService ? 3 : 0))
+  const { socket, ipvs } = open(({ command }) => (command === commands.getService ? 3 : 0))
   const edits = Array.from({ length: 50 }, (_, i) => ipvs.destinations.edit(web, server(i), { weight: 3 }))
   expect(new Set(reasons(await Promise.allSettled(edits)))).toEqual(new Set(['no-such-service']))
   expect(socket.messages.map(({ command }) => command)).toEqual([commands.getService, commands.getDest])
@@ -179,7 +193,9 @@ test('whatever was called first takes effect first', async () => {
 test('stopping a daemon needs no ACK: the list behind it ends the exchange', async () => {
   const { socket, ipvs } = open()
   await ipvs.daemons.stop('master')
-  expect(socket.messages.map(({ command, flags }) => [command, flags & NLM_F_ACK, flags & NLM_F_DUMP])).toEqual([
+  expect(
+    socket.messages.map(({ command, flags }) => [command, flags & NLM_F_ACK, flags & NLM_F_DUMP]),
+  ).toEqual([
     [commands.delDaemon, 0, 0],
     [commands.getDaemon, 0, NLM_F_DUMP],
   ])
@@ -256,5 +272,7 @@ test('a family that came back under another number is asked for again, once', as
   await ipvs.zero()
   expect(socket.messages.map(({ type }) => type)).toEqual([0, 16, 40, 40, 16, 41])
   // The number is right, so ENOENT is about the destination.
-  await expect(ipvs.destinations.delete(web, server(1))).rejects.toMatchObject({ reason: 'no-such-destination' })
+  await expect(ipvs.destinations.delete(web, server(1))).rejects.toMatchObject({
+    reason: 'no-such-destination',
+  })
 })

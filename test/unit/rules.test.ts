@@ -47,13 +47,21 @@ const badServices: [Service, typeof TypeError | typeof RangeError, string][] = [
   [{ ...web, schedulerFlags: wrong(['flag-4']) }, TypeError, 'schedulerFlags: expected fallback, port'],
   [{ ...web, onePacket: wrong(1) }, TypeError, 'onePacket: expected true or false'],
   [{ ...web, persistence: wrong(300) }, TypeError, 'persistence: expected an object'],
-  [{ ...web, persistence: { timeout: 0 } }, RangeError, 'persistence.timeout: expected an integer 1..4294967'],
+  [
+    { ...web, persistence: { timeout: 0 } },
+    RangeError,
+    'persistence.timeout: expected an integer 1..4294967',
+  ],
   [{ ...web, persistence: { timeout: 4_294_968 } }, RangeError, 'persistence.timeout: expected an integer'],
   [{ ...web, persistence: { netmask: 33 } }, RangeError, 'persistence.netmask: expected an integer 0..32'],
   [{ ...web, persistence: { netmask: 'ffff::' } }, RangeError, 'persistence.netmask: expected a dotted mask'],
   [{ ...six, persistence: { netmask: 0 } }, RangeError, 'persistence.netmask: expected an integer 1..128'],
   [{ ...six, persistence: { netmask: '255.0.0.0' } }, TypeError, 'persistence.netmask: expected a number'],
-  [{ ...web, persistence: { engine: 'x'.repeat(16) } }, RangeError, 'persistence.engine: expected 1..15 bytes'],
+  [
+    { ...web, persistence: { engine: 'x'.repeat(16) } },
+    RangeError,
+    'persistence.engine: expected 1..15 bytes',
+  ],
   [{ ...web, persistence: wrong({ netMask: 24 }) }, TypeError, 'did you mean netmask?'],
 ]
 
@@ -97,20 +105,45 @@ const badDestinations: [ServiceKey, Destination, typeof TypeError | typeof Range
   [web, { ...real, upperThreshold: 2 ** 31 }, RangeError, 'upperThreshold: expected an integer'],
   [web, { ...real, lowerThreshold: 1 }, RangeError, 'lowerThreshold: 1 is above upperThreshold 0'],
   [web, { ...real, upperThreshold: 5, lowerThreshold: 6 }, RangeError, 'lowerThreshold: 6 is above'],
-  [web, { ...real, forwarding: wrong('nat') }, TypeError, 'forwarding: expected masquerading, local, tunneling'],
+  [
+    web,
+    { ...real, forwarding: wrong('nat') },
+    TypeError,
+    'forwarding: expected masquerading, local, tunneling',
+  ],
   [web, { ...real, forwarding: wrong('toString') }, TypeError, 'forwarding: expected masquerading'],
   [web, wrong({ ...real, wieght: 1 }), TypeError, "unknown field 'wieght'; did you mean weight?"],
-  [web, { address: '2001:db8::5' }, RangeError, 'address: another family than the service needs forwarding tunneling'],
+  [
+    web,
+    { address: '2001:db8::5' },
+    RangeError,
+    'address: another family than the service needs forwarding tunneling',
+  ],
   [web, { address: '0.0.0.0' }, RangeError, 'address: a real server needs a unicast address'],
   [web, { address: '224.1.1.1' }, RangeError, 'address: a real server needs a unicast address'],
   [web, { address: '255.255.255.255' }, RangeError, 'address: a real server needs a unicast address'],
   [web, { ...real, tunnel: { type: 'gre' } }, RangeError, 'tunnel: only with forwarding tunneling'],
   [web, { ...real, forwarding: 'tunneling', tunnel: { type: 'gue' } }, TypeError, 'tunnel.port: gue needs'],
-  [web, { ...real, forwarding: 'tunneling', tunnel: { port: 1 } }, TypeError, 'tunnel.port: ipip has no port'],
-  [web, { ...real, forwarding: 'tunneling', tunnel: { checksum: 'plain' } }, TypeError, 'ipip has no checksum'],
+  [
+    web,
+    { ...real, forwarding: 'tunneling', tunnel: { port: 1 } },
+    TypeError,
+    'tunnel.port: ipip has no port',
+  ],
+  [
+    web,
+    { ...real, forwarding: 'tunneling', tunnel: { checksum: 'plain' } },
+    TypeError,
+    'ipip has no checksum',
+  ],
   [web, { ...real, tunnel: { type: 'gre', checksum: 'remote' } }, TypeError, 'remote offload is for gue'],
   [web, { ...real, tunnel: { type: wrong('vxlan') } }, TypeError, 'tunnel.type: expected ipip, gue, gre'],
-  [web, { ...real, tunnel: { type: 'gue', port: 0 } }, RangeError, 'tunnel.port: expected an integer 1..65535'],
+  [
+    web,
+    { ...real, tunnel: { type: 'gue', port: 0 } },
+    RangeError,
+    'tunnel.port: expected an integer 1..65535',
+  ],
 ]
 
 test.each(badDestinations)('real server of %j: %j', async (service, destination, type, text) => {
@@ -137,7 +170,11 @@ test.each<[Daemon, typeof TypeError | typeof RangeError, string]>([
   [{ state: wrong('slave'), interface: 'eth0' }, TypeError, 'state: expected master, backup'],
   [{ state: 'master', interface: 'x'.repeat(16) }, RangeError, 'interface: expected 1..15 bytes'],
   [{ state: 'master', interface: 'eth0', syncId: 256 }, RangeError, 'syncId: expected an integer 0..255'],
-  [{ state: 'master', interface: 'eth0', group: '10.0.0.1' }, RangeError, 'group: 10.0.0.1 is not a multicast'],
+  [
+    { state: 'master', interface: 'eth0', group: '10.0.0.1' },
+    RangeError,
+    'group: 10.0.0.1 is not a multicast',
+  ],
   [{ state: 'master', interface: 'eth0', port: 0 }, RangeError, 'port: expected an integer 1..65535'],
   [{ state: 'master', interface: 'eth0', ttl: 256 }, RangeError, 'ttl: expected an integer 1..255'],
   [{ state: 'master', interface: 'eth0', maxLength: 0 }, RangeError, 'maxLength: expected an integer'],
@@ -151,5 +188,9 @@ test('timeouts', async () => {
 })
 
 test('an engine or netmask of a persistence that is no object fails', async () => {
-  await refused(ipvs.services.edit(web, { persistence: wrong([]) as Persistence }), TypeError, 'persistence: expected')
+  await refused(
+    ipvs.services.edit(web, { persistence: wrong([]) as Persistence }),
+    TypeError,
+    'persistence: expected',
+  )
 })

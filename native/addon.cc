@@ -1,0 +1,164 @@
+// What JavaScript sees: class Socket. Arguments are checked so that nothing breaks here; that they make
+// sense is the caller's affair.
+// SPDX-License-Identifier: MIT
+#include <napi.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "job.h"
+#include "netns.h"
+#include "outcome.h"
+#include "socket.h"
+#include "transport.h"
+
+namespace addon {
+namespace {
+
+using netlink::Failure;
+using netlink::Netns;
+using netlink::Result;
+using netlink::Transport;
+
+void throwTypeError(const Napi::CallbackInfo& info, const char* usage) {
+  Napi::TypeError::New(info.Env(), usage).ThrowAsJavaScriptException();
+}
+
+bool isUint8Array(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+}
+
+std::chrono::milliseconds toMilliseconds(double number) {
+  const double positive = number > 0 ? number : 0;  // not of NaN either
+  return std::chrono::milliseconds(static_cast<int>(std::min<double>(positive, INT_MAX)));
+}
+
+// The bytes stay those of the argument.
+std::optional<Request> readRequest(const Napi::CallbackInfo& info) {
+  if (!isUint8Array(info[0]) || !info[1].IsNumber() || !info[2].IsNumber()) {
+    throwTypeError(info, "expected (request: Uint8Array, count: number, deadline: number)");
+    return std::nullopt;
+  }
+  const auto array = info[0].As<Napi::Uint8Array>();
+  return Request{{array.Data(), array.ByteLength()},
+                 info[1].As<Napi::Number>().Uint32Value(),
+                 toMilliseconds(info[2].As<Napi::Number>().DoubleValue())};
+}
+
+// null stands for the namespace of the calling thread.
+std::optional<Netns> readNetns(const Napi::Value& value) {
+  Netns netns;
+  if (value.IsString()) {
+    netns.path = value.As<Napi::String>().Utf8Value();
+  } else if (value.IsNumber()) {
+    netns.fd = value.As<Napi::Number>().Int32Value();
+  } else if (!value.IsNull()) {
+    return std::nullopt;
+  }
+  return netns;
+}
+
+// The system would open the part before a NUL, which is another file.
+bool hasNul(const Netns& netns) {
+  return netns.path && netns.path->find('\0') != std::string::npos;
+}
+
+class Socket : public Napi::ObjectWrap<Socket> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Socket",
+                       {InstanceMethod<&Socket::transact>("transact"),
+                        InstanceMethod<&Socket::transactSync>("transactSync"),
+                        InstanceMethod<&Socket::close>("close"), InstanceAccessor<&Socket::fd>("fd")});
+  }
+
+  explicit Socket(const Napi::CallbackInfo& info);
+  ~Socket() override { release(); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+ private:
+  Napi::Value transact(const Napi::CallbackInfo& info);
+  Napi::Value transactSync(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& /*info*/) { release(); }
+  Napi::Value fd(const Napi::CallbackInfo& info);
+
+  Failure open(const Netns& netns, std::size_t receiveSize);
+  Failure unavailable() const;
+  void release();
+
+  std::unique_ptr<Transport> transport_;  // empty once closed
+  Job* job_ = nullptr;                    // what uses the transport on the pool at the moment
+};
+
+// Without a reference the object could not be tied to its JavaScript half, which happens while a worker
+// thread is being terminated. Nobody would ever close what is opened then.
+Socket::Socket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Socket>(info) {
+  if (IsEmpty()) return;
+  const auto netns = readNetns(info[0]);
+  if (!netns || !info[1].IsNumber()) {
+    throwTypeError(info, "expected (netns: string | number | null, receiveSize: number)");
+    return;
+  }
+  if (const Failure failure = open(*netns, info[1].As<Napi::Number>().Uint32Value())) {
+    throwError(info.Env(), makeError(info.Env(), failure));
+  }
+}
+
+Failure Socket::open(const Netns& netns, std::size_t receiveSize) {
+  if (hasNul(netns)) return {EINVAL, "open"};
+  auto opened = netlink::Socket::open(netns, receiveSize);
+  if (opened.socket) transport_ = std::make_unique<Transport>(std::move(opened.socket));
+  return opened.failure;
+}
+
+Napi::Value Socket::transact(const Napi::CallbackInfo& info) {
+  const auto request = readRequest(info);
+  if (!request) return {};
+  if (const Failure failure = unavailable()) return {info.Env(), makeRejection(info.Env(), failure)};
+  return {info.Env(), Job::start(info.Env(), *transport_, *request, job_)};
+}
+
+Napi::Value Socket::transactSync(const Napi::CallbackInfo& info) {
+  const auto request = readRequest(info);
+  if (!request) return {};
+  Result result;
+  result.failure = unavailable();
+  if (!result.failure) result = transport_->transact(request->bytes, request->count, request->patience);
+  if (!result.failure) return {info.Env(), makeReplies(info.Env(), result)};
+  throwError(info.Env(), makeError(info.Env(), result));
+  return {};
+}
+
+Napi::Value Socket::fd(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), transport_ ? transport_->fd() : -1);
+}
+
+Failure Socket::unavailable() const {
+  if (!transport_) return {EBADF, "transact"};
+  if (job_ != nullptr) return {EBUSY, "transact"};
+  return {};
+}
+
+void Socket::release() {
+  if (job_ != nullptr) {
+    std::exchange(job_, nullptr)->adopt(std::move(transport_));
+  }
+  transport_.reset();
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("Socket", Socket::define(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace addon
+
+using addon::initialize;  // the macro below pastes the name, so it has to be a plain one
+NODE_API_MODULE(ipvs, initialize)

@@ -1,0 +1,145 @@
+// npm test: sets up, builds, and runs every test; its last line counts them.
+// SPDX-License-Identifier: MIT
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build } from '../scripts/build.mjs'
+import { main, root } from '../scripts/lib.mjs'
+import { setup } from '../scripts/setup.mjs'
+import { addCounts, countsOf, failed, noCounts, passed } from './counts.mjs'
+import { runInVm } from './vm/run.mjs'
+
+const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
+
+Runs everything: formatting, lint and types; unit tests; the native code under sanitizers and a fuzzer
+(30 s); and the kernel tests in a machine that boots a distribution kernel. Sets up what is missing.
+
+  --only JOB      check, unit, c, fuzz, asan or kernel; may be repeated
+  --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
+`
+
+const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+
+/** Runs a program of this machine with its output shown; resolves to its status. */
+const show = (command, ...args) =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('error', (error) => {
+      console.error(`${command}: ${error.message}`)
+      resolve(127)
+    })
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+
+/** Runs a program, shows its output, and takes the counts from its closing line `N passed, N failed`. */
+const counted = (command, ...args) =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.on('data', (chunk) => {
+      text += chunk
+      process.stdout.write(chunk)
+    })
+    child.on('error', (error) => resolve(failed(`${command}: ${error.message}`)))
+    child.on('close', (code) => resolve(countsOf(text, code)))
+  })
+
+const one = async (name, status) => ((await status) === 0 ? passed() : failed(name))
+
+/** vitest's own report says how many tests ran; its status alone would not tell a run of none. */
+async function vitestIn(folder, project, run) {
+  const report = join(folder, `${project}.json`)
+  const reporting = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const status = await run(['node', vitest, 'run', '--project', project, ...reporting], report)
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    )
+    const counts = { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests }
+    // A file that cannot be loaded, or a complaint of the kernel, fails no test but the run.
+    return status !== 0 && numFailedTests === 0
+      ? addCounts(counts, failed(`${project} tests: status ${status}`))
+      : counts
+  } catch {
+    return failed(`${project} tests: no report`)
+  }
+}
+
+/** The kernel tests, in a machine of their own; `kernel` as test/vm/run.mjs takes it. */
+export async function kernelTests({ kernel, files = [] } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
+  try {
+    return await vitestIn(folder, 'kernel', async (command) => {
+      const { status } = await runInVm({
+        command: [process.execPath, ...command.slice(1), ...files],
+        cwd: root,
+        kernel,
+        env: { IPVS_TEST_KERNEL: 'disposable' },
+        cpus: Math.min(2, cpus().length),
+        shares: [folder],
+        timeout: 1200,
+      })
+      return status
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function unitTests() {
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
+  try {
+    return await vitestIn(folder, 'unit', ([, ...args]) => show(process.execPath, ...args))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const make = (...args) => [
+  'make',
+  '--no-print-directory',
+  '-C',
+  'test/c',
+  `NODE=${process.execPath}`,
+  ...args,
+]
+
+const jobs = {
+  check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
+  unit: unitTests,
+  c: () => counted(...make('check')),
+  fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=15'))),
+  asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
+  kernel: kernelTests,
+}
+
+async function runJobs(argv) {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      only: { type: 'string', multiple: true },
+      kernel: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help) return void process.stdout.write(usage)
+  await setup({ for: 'test' })
+  await build()
+  let total = noCounts
+  for (const [name, job] of Object.entries(jobs)) {
+    if (values.only !== undefined && !values.only.includes(name)) continue
+    console.log(`\n── ${name} ${'─'.repeat(60 - name.length)}`)
+    const start = performance.now()
+    const counts = await job({ kernel: values.kernel })
+    console.log(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
+    total = addCounts(total, counts)
+  }
+  for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
+  console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`)
+  return total.failed === 0 && total.passed > 0 ? 0 : 1
+}
+
+await main(import.meta, runJobs)
