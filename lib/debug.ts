@@ -5,7 +5,7 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import { attributesOf, commandName } from './abi.js'
 import type { TransactionContext } from './channel.js'
-import { walk } from './netlink/message.js'
+import { type Reply, walk } from './netlink/message.js'
 import { subjectOf } from './request.js'
 
 const wanted = (process.env.DEBUG ?? '')
@@ -38,22 +38,28 @@ const compact = (value: object): string =>
   })
 
 const printRequests = ({ requests }: TransactionContext): void => {
+  if (requests.length === 0) print('>', 'the number of the family IPVS')
   for (const { command, body, dump } of requests) {
     print('>', `${command}${dump ? ' (dump)' : ''} ${subjectOf(body) ?? ''} ${compact(body)}`)
   }
 }
 
-const printReplies = ({ result }: TransactionContext): void => {
-  if (!(result instanceof Uint8Array)) return
-  walk(result, (reply, view) => {
-    if (reply.kind === 'end') {
-      print(
-        '<',
-        `#${reply.sequence} ${reply.errno === 0 ? 'done' : `error ${reply.errno}`} ${reply.extendedAck?.message ?? ''}`,
-      )
-    } else {
-      const body = attributesOf(reply.command).read(view, reply.offset, reply.length)
-      print('<', `#${reply.sequence} ${commandName(reply.command) ?? reply.command} ${compact(body)}`)
-    }
-  })
+const printReplies = ({ requests, result }: TransactionContext): void => {
+  // The controller's reply about the family is none of IPVS's attributes.
+  if (!(result instanceof Uint8Array) || requests.length === 0) return
+  try {
+    walk(result, printReply)
+  } catch (error) {
+    print('!', String(error)) // a subscriber must not throw; the client will say so, too
+  }
+}
+
+const printReply = (reply: Reply, view: DataView): void => {
+  if (reply.kind === 'end') {
+    const outcome = reply.errno === 0 ? 'done' : `error ${reply.errno}`
+    print('<', `#${reply.sequence} ${outcome} ${reply.extendedAck?.message ?? ''}`)
+  } else {
+    const body = attributesOf(reply.command).read(view, reply.offset, reply.length)
+    print('<', `#${reply.sequence} ${commandName(reply.command) ?? reply.command} ${compact(body)}`)
+  }
 }

@@ -22,31 +22,32 @@ Runs everything: formatting, lint and types; unit tests; the native code under s
 
 const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 
-/** Runs a program of this machine with its output shown; resolves to its status. */
-const show = (command, ...args) =>
+/** Runs a program; its output is shown in one piece at the end, because the kernel tests go on beside it. */
+const capture = (command, ...args) =>
   new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-    child.on('error', (error) => {
-      console.error(`${command}: ${error.message}`)
-      resolve(127)
-    })
-    child.on('close', (code) => resolve(code ?? 1))
-  })
-
-/** Runs a program, shows its output, and takes the counts from its closing line `N passed, N failed`. */
-const counted = (command, ...args) =>
-  new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let text = ''
-    child.stdout.on('data', (chunk) => {
+    const take = (chunk) => {
       text += chunk
-      process.stdout.write(chunk)
-    })
-    child.on('error', (error) => resolve(failed(`${command}: ${error.message}`)))
-    child.on('close', (code) => resolve(countsOf(text, code)))
+    }
+    child.stdout.on('data', take)
+    child.stderr.on('data', take)
+    child.on('error', (error) => resolve({ status: 127, text: `${command}: ${error.message}\n` }))
+    child.on('close', (code) => resolve({ status: code ?? 1, text }))
   })
 
-const one = async (name, status) => ((await status) === 0 ? passed() : failed(name))
+const show = async (...command) => {
+  const { status, text } = await capture(...command)
+  process.stdout.write(text)
+  return status
+}
+
+/** Takes the counts from the program's closing line `N passed, N failed`. */
+const counted = async (...command) => {
+  const { status, text } = await capture(...command)
+  process.stdout.write(text)
+  return countsOf(text, status)
+}
 
 /** vitest's own report says how many tests ran; its status alone would not tell a run of none. */
 async function vitestIn(folder, project, run) {
@@ -106,13 +107,29 @@ const make = (...args) => [
   ...args,
 ]
 
-const jobs = {
+/** One after the other on this machine … */
+const hostJobs = {
   check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
   unit: unitTests,
   c: () => counted(...make('check')),
-  fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=15'))),
   asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
-  kernel: kernelTests,
+  fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
+}
+/** … and beside them what runs in the test machine. */
+const machineJobs = { kernel: kernelTests }
+
+async function runInTurn(jobs, only, options) {
+  let total = noCounts
+  for (const [name, job] of Object.entries(jobs)) {
+    if (only !== undefined && !only.includes(name)) continue
+    const start = performance.now()
+    const counts = await job(options)
+    const { passed: good, failed: bad } = counts
+    const seconds = ((performance.now() - start) / 1000).toFixed(0)
+    console.log(`── ${name}: ${good} passed, ${bad} failed, ${seconds} s ${'─'.repeat(40)}\n`)
+    total = addCounts(total, counts)
+  }
+  return total
 }
 
 async function runJobs(argv) {
@@ -127,15 +144,12 @@ async function runJobs(argv) {
   if (values.help) return void process.stdout.write(usage)
   await setup({ for: 'test' })
   await build()
-  let total = noCounts
-  for (const [name, job] of Object.entries(jobs)) {
-    if (values.only !== undefined && !values.only.includes(name)) continue
-    console.log(`\n── ${name} ${'─'.repeat(60 - name.length)}`)
-    const start = performance.now()
-    const counts = await job({ kernel: values.kernel })
-    console.log(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
-    total = addCounts(total, counts)
-  }
+  const { only, kernel } = values
+  const [host, machine] = await Promise.all([
+    runInTurn(hostJobs, only, { kernel }),
+    runInTurn(machineJobs, only, { kernel }),
+  ])
+  const total = addCounts(host, machine)
   for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`)
