@@ -1,7 +1,16 @@
 // Fetches the kernels of other Debian suites into the cache, for --kernel of run.mjs.
 // SPDX-License-Identifier: MIT
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { main, Problem, run, which } from '../../scripts/lib.mjs'
 import { privateApt } from './apt.mjs'
 import { aliases, fetched, findKernel } from './kernel.mjs'
@@ -60,6 +69,14 @@ async function fetchInto(work, suites, least, log) {
   return true
 }
 
+/** Removes what interrupted downloads left; younger ones may be going on. */
+function sweep(folder) {
+  for (const path of readdirSync(folder).map((name) => join(folder, name))) {
+    const old = Date.now() - statSync(path).mtimeMs > 3_600_000
+    if (old && basename(path).startsWith('.new-')) rmSync(path, { recursive: true, force: true })
+  }
+}
+
 /** The folder of that kernel ('5.10', 'newest', …) for --kernel. Downloads it only if it is not there yet. */
 export async function fetchKernel(name, { log = console.error } = {}) {
   const key = aliases[name] ?? name
@@ -70,6 +87,7 @@ export async function fetchKernel(name, { log = console.error } = {}) {
   const place = fetched(key)
   if (existsSync(place)) return place
   mkdirSync(dirname(place), { recursive: true })
+  sweep(dirname(place))
   const work = mkdtempSync(join(dirname(place), '.new-'))
   try {
     for (const [i, suites] of wanted.groups.entries()) {
