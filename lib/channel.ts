@@ -232,7 +232,8 @@ const unavailable = (errno: number): IpvsError =>
     errno,
     explanation:
       errno === ENOENT
-        ? 'the running kernel has no IPVS and found no module ip_vs to load'
+        ? 'the running kernel has no IPVS: no module ip_vs is installed for it, or it is one (5.10 is) that does not ' +
+          'load it by itself (modprobe ip_vs)'
         : 'the kernel would not tell the number of the family IPVS',
   })
 

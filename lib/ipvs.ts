@@ -20,7 +20,8 @@ export class Ipvs extends Director {
   }
 
   /**
-   * Opens a client; makes the kernel load the module ip_vs where needed.
+   * Opens a client; makes the kernel load the module ip_vs where needed. Linux 6.1 does so by itself, 5.10 does not:
+   * there it has to be loaded before.
    * @throws TypeError or RangeError about the options.
    * @throws IpvsError 'ipvs-unavailable' when the kernel has no IPVS; 'system' with code ENOENT, EPERM … when the
    * network namespace cannot be entered, which needs CAP_SYS_ADMIN.

@@ -70,6 +70,10 @@ export const since = (version: `${number}.${number}`): boolean => {
   return running[0] > major || (running[0] === major && running[1] >= minor)
 }
 
+/** Asking for the family loads the module only where it has the alias for that: in 6.1, not yet in 5.10. */
+export const loadsItself = since('6.1')
+if (!loadsItself) execFileSync('modprobe', ['ip_vs'])
+
 /** True when the running kernel has this module, or the code built in. */
 export const moduleExists = (name: string): boolean => {
   try {
