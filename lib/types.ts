@@ -15,7 +15,7 @@ export type Family = 'ipv4' | 'ipv6'
  * - `masquerading`: the director rewrites the destination; replies must come back through it.
  * - `tunneling`: packets are encapsulated (see {@link Tunnel}); replies go straight to the client.
  * - `direct-routing`: only the link-layer address is rewritten; replies go straight to the client.
- * - `local`: the director itself serves. The kernel chooses this by itself for its own addresses.
+ * - `local`: the director itself serves. Whatever the method says, the kernel delivers to its own addresses itself.
  * - `bypass`: packets go to their original destination.
  */
 export type Forwarding = 'masquerading' | 'tunneling' | 'direct-routing' | 'local' | 'bypass'
@@ -117,7 +117,10 @@ export interface DestinationSettings {
 /** A real server to add. */
 export type Destination = DestinationKey & DestinationSettings
 
-/** Counters and estimated rates. Counters are 64 bits wide since Linux 4.1, packets and connections 32 before. */
+/**
+ * Counters and estimated rates. The kernel adds its per-processor counters up every 2 seconds; until then the old
+ * sums are read. Counters are 64 bits wide since Linux 4.1, packets and connections 32 before.
+ */
 export interface Stats {
   readonly conns: bigint
   readonly inPkts: bigint
@@ -146,6 +149,7 @@ export type ServiceStatus = (
   readonly family: Family
   readonly scheduler: string
   readonly schedulerFlags: readonly SchedulerFlag[]
+  /** null also where the kernel keeps an engine or a netmask of a service that is not persistent: it uses neither. */
   readonly persistence: {
     readonly timeout: number
     /** Dotted mask for IPv4, prefix length for IPv6. */
