@@ -49,6 +49,8 @@ const counted = async (...command) => {
   return countsOf(text, status)
 }
 
+const one = async (name, status) => ((await status) === 0 ? passed() : failed(name))
+
 /** vitest's own report says how many tests ran; its status alone would not tell a run of none. */
 async function vitestIn(folder, project, run) {
   const report = join(folder, `${project}.json`)
