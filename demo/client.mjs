@@ -4,11 +4,14 @@ import { get } from 'node:http'
 
 const url = process.argv[2]
 const atOnce = 6
+// Never the same twice, as can happen where the kernel chooses: IPVS still knows the connection that had the port
+// before, and sends the new one the same way.
+let localPort = 20000
 
 /** A new connection each time: it is connections that IPVS balances. */
 function request(path) {
   return new Promise((done, failed) => {
-    const sent = get(`${url}${path}`, { agent: false, timeout: 4000 }, done)
+    const sent = get(`${url}${path}`, { agent: false, localPort: localPort++, timeout: 4000 }, done)
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('timeout'), { code: 'no answer' })))
     sent.on('error', failed)
   })

@@ -22,17 +22,17 @@ function kernelHasIpvs() {
   return modprobe !== undefined && spawnSync(modprobe, ['--dry-run', '--quiet', 'ip_vs']).status === 0
 }
 
-/** Before anything is installed or built. */
-function checkHost() {
-  const instead = 'Without --host the demo runs in a virtual machine, and needs neither'
+/** Whether to play on this machine's own kernel; looked at before anything is installed or built. */
+function playsHere({ host }) {
+  if (!host) return false
   if (process.getuid() !== 0) {
-    throw new Problem(`demo: --host makes network namespaces, which needs root. ${instead}.`)
-  }
-  if (!kernelHasIpvs()) {
     throw new Problem(
-      `demo: the kernel of this machine has no IPVS, and no module ip_vs to load. ${instead}.`,
+      'demo: --host makes network namespaces, which needs root; without it a machine is booted.',
     )
   }
+  if (kernelHasIpvs()) return true
+  note('This kernel has no IPVS and no module ip_vs to load: a virtual machine is booted instead.')
+  return false
 }
 
 /** Does something that may take long, and says now and then that it is still at it. */
@@ -70,11 +70,11 @@ await main(import.meta, async (argv) => {
     process.stdout.write(usage)
     return 0
   }
-  if (options.host) checkHost()
+  const here = playsHere(options)
   step('Set up what is missing, and build')
   await patiently(() => setup({ for: 'demo', log: note }))
   await patiently(() => build({ log: note }))
-  if (!options.host) return playInVm(options)
+  if (!here) return playInVm(options)
   const { perform } = await import('./stage.mjs')
   return perform(options)
 })

@@ -16,7 +16,7 @@ export const pathOf = (name) => `${folder}/${full(name)}`
 function run(command, args, input) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { input, detached, encoding: 'utf8' })
   if (status === 0) return stdout
-  throw new Problem(`demo: ${[command, ...args].join(' ')}: ${error?.message ?? stderr.trim()}`)
+  throw new Problem(`${[command, ...args].join(' ')}: ${error?.message ?? stderr.trim()}`)
 }
 
 const ip = (...args) => run('ip', args)
@@ -55,8 +55,8 @@ export class Stage {
     if (taken.length > 0) {
       const removal = taken.map((name) => `ip netns delete ${name}`).join(' && ')
       throw new Problem(
-        `demo: there is a network namespace ${taken[0]} already: another demo is running, or one was killed ` +
-          `and left it. To remove what it left:\n\n  ${removal}\n`,
+        `there is a network namespace ${taken[0]} already: another demo is running, or one was killed and ` +
+          `left it\n\nTo remove what it left:\n\n  ${removal}`,
       )
     }
     for (const name of names) {
@@ -79,7 +79,7 @@ export class Stage {
     const process_ = { child, ended, ending: false }
     this.#processes.push(process_)
     const lost = ended.then(() => {
-      throw new Problem(`demo: ${name} has ended`)
+      throw new Problem(`${name} has ended`)
     })
     lost.catch(() => process_.ending || onEnd(name))
     const reply = () => Promise.race([new Promise((done) => child.once('message', done)), lost])
@@ -88,7 +88,7 @@ export class Stage {
       const answer = reply()
       child.send(question)
       const { result, error } = await answer
-      if (error !== undefined) throw new Problem(`demo: ${name}: ${error}`)
+      if (error !== undefined) throw new Problem(`${name}: ${error}`)
       return result
     }
   }

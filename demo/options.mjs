@@ -13,7 +13,7 @@ Installs what is missing, builds, and boots a virtual machine whose kernel has I
 
   --forwarding METHOD  ${forwardings.join(', ')} (default: ${forwardings[0]})
   --ipv6               everything over IPv6
-  --host               use this machine's own kernel instead of a virtual machine; needs root. Touches
+  --host               use this machine's own kernel where it has IPVS; needs root. Touches
                        only network namespaces of its own, named ipvs-demo-*, and removes them. The
                        kernel may load modules (ip_vs, veth, bridge and the like): those stay loaded
   --help

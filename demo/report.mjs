@@ -41,7 +41,7 @@ export function check(what, observed, expected) {
 
 /** Something went wrong that is no comparison. */
 export function fail(what) {
-  failures.push(what)
+  failures.push(what.split('\n')[0])
   print(`    ${red('FAILED')}  ${what}`)
 }
 

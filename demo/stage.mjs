@@ -42,8 +42,8 @@ export async function perform(options) {
   let requests = 0
   let signal
   try {
-    const played = play(stage, options)
-    requests = await Promise.race([played, interruption()])
+    const interrupted = interruption() // First: much of the play holds signals up until its next pause.
+    requests = await Promise.race([interrupted, play(stage, options)])
   } catch (error) {
     signal = error.signal
     // An error of the library or of a program says enough; anything else is a mistake of the demo's own.

@@ -1,8 +1,16 @@
 // A batch: requests encoded back to back for one transaction, and the way from its replies back to each.
 // SPDX-License-Identifier: MIT
 
-import { attributesOf, commandName, commands, FAMILY_VERSION, message, type WireMessage } from './abi.js'
-import { fromErrno, IpvsError } from './errors.js'
+import {
+  attributesOf,
+  type Command,
+  commandName,
+  commands,
+  FAMILY_VERSION,
+  message,
+  type WireMessage,
+} from './abi.js'
+import { fromErrno, IpvsError, malformed } from './errors.js'
 import { MalformedError, Writer } from './netlink/attr.js'
 import {
   type ExtendedAck,
@@ -149,7 +157,9 @@ export class Batch {
     for (const entry of this.#live) {
       entry.replies = none as WireMessage[]
       entry.errno = 0
+      entry.extendedAck = undefined
       entry.ended = false
+      entry.malformed = undefined
     }
     walk(replies, (reply, view) => {
       const entry = this.#live[reply.sequence - this.#first]
@@ -180,13 +190,12 @@ export class Batch {
   settle(failure?: TransportError): void {
     const sent = failure === undefined ? this.#live.length : (failure.sent ?? 0)
     // Chunks before the one that broke off were answered in full: in them, silence is success.
-    const broken = failure === undefined ? sent : this.#startOfChunk(sent - 1)
+    const broken = failure === undefined ? sent : failure.unreadable ? 0 : this.#startOfChunk(sent - 1)
     this.#live.forEach((entry, index) => {
       if (index >= sent) entry.done(unsent(entry.request, failure), none)
       else if (entry.errno !== 0) entry.done(refused(entry), none)
       else if (entry.malformed !== undefined) entry.done(garbled(entry.request, entry.malformed), none)
-      else if (index >= broken && !(entry.ended && entry.request.dump))
-        entry.done(unknown(entry.request, failure), none)
+      else if (index >= broken && !entry.ended) entry.done(unknown(entry.request, failure), none)
       else entry.done(undefined, entry.replies)
     })
   }
@@ -231,15 +240,13 @@ const unknown = (request: Request, cause: TransportError | undefined): IpvsError
     ...about(request),
     reason: 'outcome-unknown',
     errno: cause?.errno ?? 0,
-    explanation: 'the reply was lost: the change may or may not have been made',
+    explanation: reading.has(request.command)
+      ? 'the reply was lost'
+      : 'the reply was lost: the change may or may not have been made',
     cause,
   })
 
-const garbled = (request: Request, cause: Error): IpvsError =>
-  new IpvsError({
-    ...about(request),
-    reason: 'malformed-reply',
-    errno: 0,
-    explanation: `the reply breaks the format: ${cause.message}`,
-    cause,
-  })
+const reading: ReadonlySet<Command> = new Set(['getService', 'getDest', 'getDaemon', 'getConfig', 'getInfo'])
+
+const garbled = ({ command, body }: Request, cause: Error): IpvsError =>
+  malformed(command, cause.message, { subject: subjectOf(body), cause })

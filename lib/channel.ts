@@ -7,6 +7,7 @@ import type { Batch } from './batch.js'
 import * as check from './check.js'
 import { printTransactions } from './debug.js'
 import { IpvsError } from './errors.js'
+import { settlesWithin } from './late.js'
 import { MalformedError } from './netlink/attr.js'
 import { familyReply, familyRequest } from './netlink/family.js'
 import {
@@ -18,9 +19,13 @@ import {
 } from './netlink/socket.js'
 import { type Request, subjectOf } from './request.js'
 
+const EPERM = 1
 const ENOENT = 2
 const EBADMSG = 74
+const ETIMEDOUT = 110
 const LARGEST_DUMP_CHUNK = 32 * 1024
+/** Beyond the deadline that the socket keeps by itself. */
+const SLACK = 500
 const LAST_SEQUENCE = 0xffff0000
 
 /** Context of `tracing:ipvs:transaction:*` on node:diagnostics_channel. */
@@ -75,7 +80,12 @@ export class Channel {
 
   static async open(options: OpenOptions): Promise<Channel> {
     const channel = openChannel(options)
-    await channel.#drive(channel.#resolve())
+    const opening = channel.#drive(channel.#resolve())
+    if (await settlesWithin(opening, channel.deadline + SLACK)) await opening
+    else {
+      void opening.finally(() => channel.close()).catch(() => undefined)
+      throw slow()
+    }
     return channel
   }
 
@@ -124,8 +134,8 @@ export class Channel {
       try {
         if (yield* this.#learn()) failure = yield* this.#transact(batch)
       } catch (error) {
-        batch.fail((request) => gone(request, error))
-        return
+        if (!(error instanceof IpvsError) || error.reason !== 'ipvs-unavailable') return batch.settle()
+        return batch.fail((request) => gone(request, error))
       }
     }
     batch.settle(failure)
@@ -213,7 +223,7 @@ const openChannel = (options: OpenOptions): Channel => {
     if (!isTransportError(error)) throw error
     throw new IpvsError({
       command: 'open',
-      reason: 'system',
+      reason: error.errno === EPERM ? 'not-permitted' : 'system',
       errno: error.errno,
       subject: netns === undefined ? undefined : `network namespace ${netns}`,
       explanation: `${error.syscall} failed`,
@@ -223,7 +233,20 @@ const openChannel = (options: OpenOptions): Channel => {
 }
 
 const malformed = (error: MalformedError, sent: number): TransportError =>
-  Object.assign(new Error(error.message, { cause: error }), { errno: EBADMSG, syscall: 'recvmsg', sent })
+  Object.assign(new Error(error.message, { cause: error }), {
+    errno: EBADMSG,
+    syscall: 'recvmsg',
+    sent,
+    unreadable: true,
+  })
+
+const slow = (): IpvsError =>
+  new IpvsError({
+    command: 'open',
+    reason: 'system',
+    errno: ETIMEDOUT,
+    explanation: 'the kernel did not come back before the deadline: it may be loading the module ip_vs',
+  })
 
 const unavailable = (errno: number): IpvsError =>
   new IpvsError({

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { inspect } from 'node:util'
+import type { WriteOptions } from './types.js'
 
 /** The text of a value in an error, short and on one line. */
 const show = (value: unknown): string =>
@@ -74,3 +75,30 @@ export const notAddress = (field: string, value: unknown): Error =>
   typeof value === 'string'
     ? new RangeError(`${field}: not an IPv4 or IPv6 address without a zone: ${show(value)}`)
     : new TypeError(`${field}: expected an IP address in text, got ${show(value)}`)
+
+const optionFields = new Set(['signal', 'force'])
+
+/** The last argument of every call. An AbortController in place of its signal is a common slip. */
+export const callOptions = (options: WriteOptions = {}): WriteOptions => {
+  object('options', options)
+  knownFields('options', options, optionFields)
+  const { signal, force } = options
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new TypeError(`options.signal: expected an AbortSignal, got ${show(signal)}`)
+  }
+  if (force !== undefined) boolean('options.force', force)
+  return options
+}
+
+/** As oneOf, or a number that the kernel may hold and nobody named, written `PREFIX-NUMBER`. */
+export const oneOfOr = (
+  field: string,
+  value: unknown,
+  table: Readonly<Record<string, number>>,
+  prefix: string,
+  most: number,
+): number => {
+  const number =
+    typeof value === 'string' && value.startsWith(`${prefix}-`) ? value.slice(prefix.length + 1) : ''
+  return /^\d{1,5}$/.test(number) ? integer(field, Number(number), 0, most) : oneOf(field, value, table)
+}

@@ -4,10 +4,18 @@
 import type { WireDaemon } from './abi.js'
 import { IpvsError } from './errors.js'
 import { daemonFromWire, daemonState, daemonToWire } from './model/daemon.js'
-import { nothing, type Request, type Runner, repliesOf, subjectOf, type Task } from './request.js'
+import {
+  nothing,
+  type Operation,
+  type Request,
+  type Runner,
+  repliesOf,
+  subjectOf,
+  type Task,
+} from './request.js'
 import type { CallOptions, Daemon, DaemonStatus } from './types.js'
 
-const allDaemons: Request = { command: 'getDaemon', body: {}, dump: true, share: 'daemons' }
+const allDaemons: Request = { command: 'getDaemon', body: {}, dump: true }
 
 function* stop(daemon: WireDaemon): Task<void> {
   // Up to Linux 6.1 the kernel stops a daemon that has only just started but sends no ACK. So the list is asked for
@@ -52,7 +60,11 @@ export class Daemons {
    * @throws IpvsError 'no-such-daemon', or one that any call throws.
    */
   stop(state: Daemon['state'], options?: CallOptions): Promise<void> {
-    return this.#runner.run(() => ({ task: stop(daemonState(state)), holds: `daemon ${state}` }), options)
+    const make = (): Operation<void> => {
+      const daemon = daemonState(state)
+      return { task: stop(daemon), command: 'delDaemon', body: { daemon }, holds: `daemon ${state}` }
+    }
+    return this.#runner.run(make, options)
   }
 
   /** Reads the running daemons, none to two (IPVS_CMD_GET_DAEMON, `ipvsadm -L --daemon`). */
@@ -61,6 +73,6 @@ export class Daemons {
       const [dump] = yield [allDaemons]
       return repliesOf(dump).flatMap(({ daemon }) => (daemon === undefined ? [] : [daemonFromWire(daemon)]))
     }
-    return this.#runner.run(() => ({ task: list() }), options)
+    return this.#runner.run(() => ({ task: list(), command: 'getDaemon', body: {} }), options)
   }
 }

@@ -1,7 +1,7 @@
 // Real servers of a virtual service: add, edit, delete, get, list.
 // SPDX-License-Identifier: MIT
 
-import { forwardings, type WireDestination, type WireMessage, type WireService } from './abi.js'
+import type { Command, WireDestination, WireMessage, WireService } from './abi.js'
 import { fromErrno } from './errors.js'
 import {
   checkDestinationEdit,
@@ -22,7 +22,7 @@ import {
   subjectOf,
   type Task,
 } from './request.js'
-import { checkDestination } from './rules.js'
+import { checkDestination, checkDestinationChange } from './rules.js'
 import { oneService } from './services.js'
 import type {
   CallOptions,
@@ -31,6 +31,7 @@ import type {
   DestinationSettings,
   DestinationStatus,
   ServiceKey,
+  Tunnel,
   WriteOptions,
 } from './types.js'
 
@@ -45,32 +46,38 @@ export const destinationsOf = (service: WireService): readonly [Request, Request
   { command: 'getDest', body: { service }, dump: true, share: `destinations ${serviceName(service)}` },
 ]
 
+/** Edits made together share one dump: what was made of it for the first serves them all. */
+const distinct = new WeakMap<readonly WireMessage[], ReadonlyMap<string, WireDestination>>()
+
 /** Real servers of a dump without the duplicates that a concurrent change makes. */
 export const distinctDestinations = (
   family: number,
   replies: readonly WireMessage[],
-): Map<string, WireDestination> => {
+): ReadonlyMap<string, WireDestination> => {
+  const known = distinct.get(replies)
+  if (known !== undefined) return known
   const found = new Map<string, WireDestination>()
   for (const { destination } of replies) {
     if (destination !== undefined) found.set(destinationName(destination, family), destination)
   }
+  distinct.set(replies, found)
   return found
 }
 
 const familyOf = (service: WireService): number => service.family ?? 0
 
-const readAll = (service: WireService, [found, dump]: readonly Outcome[]): Map<string, WireDestination> => {
+const readAll = (
+  service: WireService,
+  [found, dump]: readonly Outcome[],
+): ReadonlyMap<string, WireDestination> => {
   repliesOf(found)
   return distinctDestinations(familyOf(service), repliesOf(dump))
 }
 
-const missing = (service: WireService, destination: WireDestination): Error =>
-  fromErrno('setDest', ENOENT, subjectOf({ service, destination }))
-
-function* read(service: WireService, key: WireDestination): Task<WireDestination> {
+function* read(command: Command, service: WireService, key: WireDestination): Task<WireDestination> {
   const found = readAll(service, yield destinationsOf(service))
   const destination = found.get(destinationName(key, familyOf(service)))
-  if (destination === undefined) throw missing(service, key)
+  if (destination === undefined) throw fromErrno(command, ENOENT, subjectOf({ service, destination: key }))
   return { ...destination, family: destination.family || familyOf(service) }
 }
 
@@ -80,9 +87,9 @@ function* edit(
   settings: DestinationSettings,
   force: boolean | undefined,
 ): Task<void> {
-  const current = namesAll(settings) ? key : yield* read(service, key)
-  const destination = editedDestination(current, settings)
-  checkDestination(service, destination, force)
+  const current = namesAll(settings) ? undefined : yield* read('setDest', service, key)
+  const destination = editedDestination(current ?? key, settings)
+  checkDestinationChange(service, current, destination, force)
   const [changed] = yield [{ command: 'setDest', body: { service, destination } }]
   repliesOf(changed)
 }
@@ -99,7 +106,12 @@ const namesAll = ({
   weight !== undefined &&
   upperThreshold !== undefined &&
   lowerThreshold !== undefined &&
-  (forwardings[forwarding] !== forwardings.tunneling || tunnel !== undefined)
+  (forwarding !== 'tunneling' || namesTunnel(tunnel))
+
+const namesTunnel = ({ type, port, checksum }: Tunnel = {}): boolean =>
+  type === 'ipip' ||
+  (type === 'gre' && checksum !== undefined) ||
+  (port !== undefined && checksum !== undefined && type !== undefined)
 
 /**
  * The real servers of a director's services. Calls may be made without awaiting those before: they take effect in
@@ -145,9 +157,12 @@ export class Destinations {
       const wire = serviceKey(service)
       const key = destinationKey(wire, destination)
       checkDestinationEdit(settings)
+      const body = { service: wire, destination: key }
       return {
         task: edit(wire, key, settings, options.force),
-        holds: subjectOf({ service: wire, destination: key })!,
+        command: 'setDest',
+        body,
+        holds: subjectOf(body)!,
       }
     }
     return this.#runner.run(make, options)
@@ -173,11 +188,12 @@ export class Destinations {
    */
   get(service: ServiceKey, destination: DestinationKey, options?: CallOptions): Promise<DestinationStatus> {
     function* get(wire: WireService, key: WireDestination): Task<DestinationStatus> {
-      return destinationFromWire(yield* read(wire, key), familyOf(wire))
+      return destinationFromWire(yield* read('getDest', wire, key), familyOf(wire))
     }
     const make = (): Operation<DestinationStatus> => {
       const wire = serviceKey(service)
-      return { task: get(wire, destinationKey(wire, destination)) }
+      const key = destinationKey(wire, destination)
+      return { task: get(wire, key), command: 'getDest', body: { service: wire, destination: key } }
     }
     return this.#runner.run(make, options)
   }
@@ -192,6 +208,10 @@ export class Destinations {
       const found = readAll(wire, yield destinationsOf(wire))
       return [...found.values()].map((destination) => destinationFromWire(destination, familyOf(wire)))
     }
-    return this.#runner.run(() => ({ task: list(serviceKey(service)) }), options)
+    const make = (): Operation<readonly DestinationStatus[]> => {
+      const wire = serviceKey(service)
+      return { task: list(wire), command: 'getDest', body: { service: wire } }
+    }
+    return this.#runner.run(make, options)
   }
 }

@@ -4,10 +4,13 @@
 import { Daemons } from './daemons.js'
 import { Destinations } from './destinations.js'
 import { infoFromWire, timeoutsFromWire, timeoutsToWire } from './model/daemon.js'
-import { nothing, type Request, type Runner } from './request.js'
+import { nothing, part, type Request, type Runner } from './request.js'
 import { Services } from './services.js'
 import { snapshot } from './snapshot.js'
 import type { CallOptions, Info, Snapshot, Timeouts } from './types.js'
+
+const readInfo: Request = { command: 'getInfo', body: {} }
+const readTimeouts: Request = { command: 'getConfig', body: {} }
 
 /** What Ipvs and IpvsSync have in common: everything but how they are opened, run and closed. */
 export class Director {
@@ -29,14 +32,14 @@ export class Director {
    * @throws IpvsError as any call does.
    */
   snapshot(options?: CallOptions): Promise<Snapshot> {
-    return this.#runner.run(() => ({ task: snapshot() }), options)
+    return this.#runner.run(() => ({ task: snapshot(), command: 'getService', body: {} }), options)
   }
 
   /** Reads the version of IPVS and the size of its connection table (IPVS_CMD_GET_INFO). */
   info(options?: CallOptions): Promise<Info> {
     return this.#runner.call(
-      () => ({ command: 'getInfo', body: {} }),
-      (replies) => infoFromWire(replies[0] ?? {}),
+      () => readInfo,
+      (replies) => infoFromWire(part(readInfo, replies, 'version'), replies[0]?.connectionTableSize),
       options,
     )
   }
@@ -44,7 +47,7 @@ export class Director {
   /** Reads the idle timeouts of connections, in seconds (IPVS_CMD_GET_CONFIG, `ipvsadm -L --timeout`). */
   timeouts(options?: CallOptions): Promise<Timeouts> {
     return this.#runner.call(
-      () => ({ command: 'getConfig', body: {} }),
+      () => readTimeouts,
       (replies) => timeoutsFromWire(replies[0] ?? {}),
       options,
     )

@@ -150,7 +150,10 @@ const table: Partial<Record<Command, Readonly<Record<string, Row>>>> = {
     ENOENT: ['no-such-destination', 'the service has no such real server'],
     EAFNOSUPPORT: badFamily,
   },
-  getDest: { ESRCH: noService },
+  getDest: {
+    ESRCH: noService,
+    ENOENT: ['no-such-destination', 'the service has no such real server'],
+  },
   newDaemon: {
     EEXIST: ['daemon-exists', 'a daemon of this state runs already'],
     ENODEV: ['no-such-interface', 'no such network interface in this namespace'],
@@ -203,3 +206,21 @@ export const fromErrno = (
   }
   return new IpvsError({ reason, errno, command, subject, explanation, extendedAck })
 }
+
+/** A call on a client that is closed. */
+export const closed = (command: Command, subject: string | undefined): IpvsError =>
+  new IpvsError({ command, subject, reason: 'closed', errno: 0, explanation: 'the client is closed' })
+
+/** A reply that breaks the format, or lacks what it is asked for. */
+export const malformed = (
+  command: Command,
+  what: string,
+  rest: Pick<IpvsErrorDetails, 'subject' | 'cause'> = {},
+): IpvsError =>
+  new IpvsError({
+    command,
+    reason: 'malformed-reply',
+    errno: 0,
+    explanation: `the reply breaks the format: ${what}`,
+    ...rest,
+  })

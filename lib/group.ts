@@ -4,7 +4,7 @@
 import { Batch } from './batch.js'
 import type { Operation, Outcome, Request } from './request.js'
 
-interface Member extends Operation<unknown> {
+export interface Member extends Operation<unknown> {
   readonly signal: AbortSignal | undefined
   readonly resolve: (value: unknown) => void
   readonly reject: (reason: unknown) => void
@@ -18,6 +18,7 @@ export class Group {
   readonly #members: Member[] = []
   readonly #edits: boolean
   readonly #held = new Set<string>()
+  #begun = false
 
   constructor(edits: boolean) {
     this.#edits = edits
@@ -32,7 +33,16 @@ export class Group {
     this.#members.push(member)
   }
 
+  /** Takes a member out again; false when it has begun. */
+  drop(member: Member): boolean {
+    if (this.#begun) return false
+    const index = this.#members.indexOf(member)
+    if (index >= 0) this.#members.splice(index, 1)
+    return index >= 0
+  }
+
   async run(exchange: (batch: Batch) => Promise<void>): Promise<void> {
+    this.#begun = true
     let active = this.#members.map((member) => ({ member, requests: advance(member, []) }))
     for (;;) {
       active = active.filter(({ requests }) => requests !== undefined)
@@ -44,20 +54,21 @@ export class Group {
   }
 }
 
-/** Runs a task to its next exchange; settles it, and returns nothing, when it came to its end or was aborted. */
+/** Runs a task to its next exchange; settles it, and returns nothing, when it came to its end or is aborted. */
 const advance = (
   { task, resolve, reject, signal }: Member,
   outcomes: readonly Outcome[],
 ): readonly Request[] | undefined => {
-  if (signal?.aborted) {
-    task.return(undefined)
-    reject(signal.reason)
-    return undefined
-  }
   try {
     const step = task.next(outcomes)
-    if (!step.done) return step.value
-    resolve(step.value)
+    if (step.done) {
+      resolve(step.value)
+    } else if (signal?.aborted) {
+      task.return(undefined) // after a reading, before the write that was to follow
+      reject(signal.reason)
+    } else {
+      return step.value
+    }
   } catch (error) {
     reject(error)
   }
@@ -65,8 +76,8 @@ const advance = (
 }
 
 /**
- * Encodes the requests of one step; `outcomes` are there when every batch was exchanged. Equal readings are made
- * once. Dumps of services go by themselves, through the socket with the large buffer.
+ * Encodes the requests of one step; `outcomes` are there when every batch was exchanged. Readings that share a name
+ * are made once. Dumps of services go by themselves, through the socket with the large buffer.
  */
 export const gather = (
   lists: readonly (readonly Request[])[],

@@ -2,16 +2,24 @@
 // SPDX-License-Identifier: MIT
 
 import type { WireMessage } from './abi.js'
-import { Batch, type Done, type Entry } from './batch.js'
+import { Aborts } from './abort.js'
+import { Batch, type Entry } from './batch.js'
 import type { Channel } from './channel.js'
-import { IpvsError } from './errors.js'
-import { Group } from './group.js'
+import { callOptions } from './check.js'
+import { closed, IpvsError } from './errors.js'
+import { Group, type Member } from './group.js'
+import { settlesWithin } from './late.js'
 import { type Operation, type Request, type Runner, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
 /** Beyond the deadlines that the socket keeps by itself; only a kernel that blocks in sendmsg outlasts both. */
 const SLACK = 500
-const LONGEST_TIMER = 0x7fffffff
+/** A batch has no more chunks of changes than this; readings, which may have more, take no such time. */
+const CHUNKS = 16
+const ETIMEDOUT = 110
+
+type Resolve<T> = (value: T) => void
+type Reject = (reason: unknown) => void
 
 /**
  * Calls made in one tick, or while an exchange is in flight, gather in batches; operations of several exchanges
@@ -20,6 +28,7 @@ const LONGEST_TIMER = 0x7fffffff
 export class Queue implements Runner {
   readonly #channel: Channel
   readonly #line: (Batch | Group)[] = []
+  readonly #aborts = new Aborts()
   #pumping: Promise<void> | undefined
   #closed = false
   /** An exchange is stuck in the kernel past its deadline. To keep the order of calls, nothing is sent meanwhile. */
@@ -32,44 +41,65 @@ export class Queue implements Runner {
   call<T>(
     make: () => Request,
     result: (replies: readonly WireMessage[]) => T,
-    { signal }: CallOptions = {},
+    options?: CallOptions,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
+      const { signal } = callOptions(options)
       const request = make()
-      const refusal = this.#refusal(request)
-      if (refusal !== undefined) return reject(refusal)
-      if (signal?.aborted) return reject(signal.reason)
+      this.#admit(request, signal)
       const batch = this.#openBatch()
-      const done: Done = (error, replies) => {
-        if (error === undefined) resolve(result(replies))
-        else reject(error)
-      }
-      if (signal === undefined) batch.add(request, done)
-      else addAbortable(batch, request, done, signal, reject)
+      const [succeed, fail] = this.#abortable<T>(signal, () => batch.drop(entry), resolve, reject)
+      const entry: Entry = batch.add(request, (error, replies) => {
+        if (error !== undefined) return fail(error)
+        try {
+          succeed(result(replies))
+        } catch (broken) {
+          fail(broken)
+        }
+      })
       this.#pump()
     })
   }
 
-  run<T>(make: () => Operation<T>, { signal }: CallOptions = {}): Promise<T> {
+  run<T>(make: () => Operation<T>, options?: CallOptions): Promise<T> {
     return new Promise((resolve, reject) => {
+      const { signal } = callOptions(options)
       const operation = make()
-      const refusal = this.#refusal(undefined)
-      if (refusal !== undefined) return reject(refusal)
-      if (signal?.aborted) return reject(signal.reason)
-      const last = this.#line.at(-1)
-      const group =
-        last instanceof Group && last.admits(operation.holds)
-          ? last
-          : new Group(operation.holds !== undefined)
-      if (group !== last) this.#line.push(group)
-      group.add({ ...operation, signal, resolve: resolve as (value: unknown) => void, reject })
+      this.#admit(operation, signal)
+      const group = this.#openGroup(operation.holds)
+      const [succeed, fail] = this.#abortable<T>(signal, () => group.drop(member), resolve, reject)
+      const member: Member = { ...operation, signal, resolve: succeed as Resolve<unknown>, reject: fail }
+      group.add(member)
       this.#pump()
     })
   }
 
-  #refusal(request: Request | undefined): IpvsError | undefined {
-    if (this.#closed) return closedError(request)
-    return this.#stuck ? stuckError(request) : undefined
+  /** Throws when nothing can be sent, before anything is queued. */
+  #admit(what: Request | Operation<unknown>, signal: AbortSignal | undefined): void {
+    if (this.#closed) throw closed(what.command, subjectOf(what.body))
+    if (this.#stuck) throw stuck(what)
+    signal?.throwIfAborted()
+  }
+
+  /** The two ways to settle a call, and a third: the signal drops it while that is possible. */
+  #abortable<T>(
+    signal: AbortSignal | undefined,
+    drop: () => boolean,
+    resolve: Resolve<T>,
+    reject: Reject,
+  ): readonly [Resolve<T>, Reject] {
+    if (signal === undefined) return [resolve, reject]
+    const forget = this.#aborts.add(signal, () => drop() && reject(signal.reason))
+    return [
+      (value) => {
+        forget()
+        resolve(value)
+      },
+      (reason) => {
+        forget()
+        reject(reason)
+      },
+    ]
   }
 
   /** The last in the line, while it is a batch with room; what has left the line takes nothing more. */
@@ -81,37 +111,41 @@ export class Queue implements Runner {
     return batch
   }
 
+  #openGroup(holds: string | undefined): Group {
+    const last = this.#line.at(-1)
+    if (last instanceof Group && last.admits(holds)) return last
+    const group = new Group(holds !== undefined)
+    this.#line.push(group)
+    return group
+  }
+
   #pump(): void {
     this.#pumping ??= this.#work()
   }
 
   async #work(): Promise<void> {
-    await undefined // let the tick that made the first call finish
-    for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) {
-      if (next instanceof Group) await next.run((batch) => this.#exchange(batch))
-      else await this.#exchange(next)
+    try {
+      await undefined // let the tick that made the first call finish
+      for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) {
+        if (next instanceof Group) await next.run((batch) => this.#exchange(batch))
+        else await this.#exchange(next)
+      }
+    } finally {
+      this.#pumping = undefined // in the same breath in which the line was found empty
     }
-    this.#pumping = undefined
   }
 
   /** One batch, there and back; whatever happens, each of its requests is settled. */
   async #exchange(batch: Batch): Promise<void> {
-    if (this.#stuck) return batch.fail(stuckError)
+    if (this.#stuck) return batch.fail(stuck)
     const exchange = this.#channel.exchange(batch).catch((error: Error) => batch.fail(() => error))
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      const patience = Math.min(batch.chunks * this.#channel.deadline + SLACK, LONGEST_TIMER)
-      // After a long block of the event loop the reply may be there already: let it be seen first.
-      timer = setTimeout(() => setImmediate(resolve, 'late'), patience)
-    })
-    const first = await Promise.race([exchange, late])
-    clearTimeout(timer)
-    if (first !== 'late') return
+    const patience = Math.min(batch.chunks, CHUNKS) * this.#channel.deadline + SLACK
+    if (await settlesWithin(exchange, patience)) return
     this.#stuck = true
     void exchange.finally(() => {
       this.#stuck = false
     })
-    batch.fail(lateError)
+    batch.fail(late)
   }
 
   /** Waits for what was called before, then closes; calls made afterwards fail with reason 'closed'. Idempotent. */
@@ -122,45 +156,20 @@ export class Queue implements Runner {
   }
 }
 
-const addAbortable = (
-  batch: Batch,
-  request: Request,
-  done: Done,
-  signal: AbortSignal,
-  reject: (reason: unknown) => void,
-): void => {
-  const abort = (): void => {
-    if (batch.drop(entry)) reject(signal.reason)
-  }
-  const entry: Entry = batch.add(request, (error, replies) => {
-    signal.removeEventListener('abort', abort)
-    done(error, replies)
-  })
-  signal.addEventListener('abort', abort, { once: true })
-}
-
-const about = (request: Request | undefined) => ({
-  command: request?.command ?? ('open' as const),
-  subject: request === undefined ? undefined : subjectOf(request.body),
-})
-
-const closedError = (request: Request | undefined): IpvsError =>
-  new IpvsError({ ...about(request), reason: 'closed', errno: 0, explanation: 'the client is closed' })
-
-const stuckError = (request: Request | undefined): IpvsError =>
+const stuck = ({ command, body }: Request | Operation<unknown>): IpvsError =>
   new IpvsError({
-    ...about(request),
+    command,
+    subject: subjectOf(body),
     reason: 'not-sent',
     errno: 0,
     explanation: 'nothing was sent: an earlier exchange is still stuck in the kernel',
   })
 
-const lateError = (request: Request): IpvsError =>
+const late = ({ command, body }: Request): IpvsError =>
   new IpvsError({
-    ...about(request),
+    command,
+    subject: subjectOf(body),
     reason: 'outcome-unknown',
     errno: ETIMEDOUT,
-    explanation: 'the kernel did not come back before the deadline: the change may or may not be made',
+    explanation: 'the kernel did not come back before the deadline; what was asked for may still happen',
   })
-
-const ETIMEDOUT = 110

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import type { Command, WireMessage } from './abi.js'
+import { malformed } from './errors.js'
 import { destinationName } from './model/destination.js'
 import { serviceName } from './model/service.js'
 import type { CallOptions } from './types.js'
@@ -12,7 +13,10 @@ export interface Request {
   readonly body: WireMessage
   /** Asks for every object instead of one; answered by any number of replies. */
   readonly dump?: boolean
-  /** Readings with the same name in one step are made once and serve all who asked. */
+  /**
+   * Readings with the same name in one step are made once and serve all who asked. Not for a reading that looks at
+   * what a change before it in the same step did.
+   */
   readonly share?: string
 }
 
@@ -31,6 +35,9 @@ export type Task<T> = Generator<readonly Request[], T, readonly Outcome[]>
 /** A task to run. One that changes what it has read names the object it holds: such tasks never overlap. */
 export interface Operation<T> {
   readonly task: Task<T>
+  /** What errors name when it cannot be started. */
+  readonly command: Command
+  readonly body: WireMessage
   readonly holds?: string
 }
 
@@ -69,6 +76,17 @@ export const subjectOf = ({ service, destination, daemon }: WireMessage): string
 export const repliesOf = (outcome: Outcome | undefined): readonly WireMessage[] => {
   if (outcome?.error !== undefined) throw outcome.error
   return outcome?.replies ?? []
+}
+
+/** The part of the only reply that a reading is about. */
+export const part = <K extends keyof WireMessage>(
+  { command }: Pick<Request, 'command'>,
+  replies: readonly WireMessage[],
+  name: K,
+): NonNullable<WireMessage[K]> => {
+  const found = replies[0]?.[name]
+  if (found === undefined || found === null) throw malformed(command, `the reply has no ${name}`)
+  return found
 }
 
 export const nothing = (): void => undefined

@@ -8,9 +8,11 @@ import { isLimitedBroadcast, isMulticast, isUnspecified } from './address.js'
 type Rule<T extends unknown[]> = (...subject: T) => string | undefined
 
 const flagsOf = ({ flags }: WireService): number => flags?.value ?? 0
+const isMapped = (bytes: Uint8Array): boolean =>
+  bytes.length === 16 && bytes.slice(0, 12).every((byte, i) => byte === (i < 10 ? 0 : 0xff))
 const isPersistent = (service: WireService): boolean => (flagsOf(service) & abi.serviceFlags.persistent) !== 0
 
-/** Of a complete service whose flags are those that will be in force. */
+/** Of a complete service; the value of its flags is what will be in force. */
 const serviceRules: readonly Rule<[WireService]>[] = [
   ({ fwmark, protocol }) =>
     fwmark === undefined && !Object.values<unknown>(abi.protocols).includes(protocol)
@@ -21,8 +23,12 @@ const serviceRules: readonly Rule<[WireService]>[] = [
       ? 'address: no packet is sent to the unspecified address'
       : undefined,
   ({ fwmark, address }) =>
-    fwmark === undefined && address !== undefined && isMulticast(address)
-      ? 'address: IPVS does not balance multicast'
+    fwmark === undefined && address !== undefined && (isMulticast(address) || isLimitedBroadcast(address))
+      ? 'address: IPVS balances neither multicast nor broadcast'
+      : undefined,
+  ({ fwmark, address }) =>
+    fwmark === undefined && address !== undefined && isMapped(address)
+      ? 'address: ::ffff:0:0/96 is not seen on the wire; write the IPv4 address'
       : undefined,
   (service) =>
     service.fwmark === undefined && service.port === 0 && !isPersistent(service)
@@ -62,15 +68,31 @@ const strictRules: readonly Rule<[WireService, WireDestination]>[] = [
     forwarding !== abi.forwardings.tunneling && (tunnelType || tunnelPort || tunnelFlags)
       ? 'tunnel: only with forwarding tunneling'
       : undefined,
+  (_, { tunnelType = 0, tunnelPort = 0 }) =>
+    (tunnelType === abi.tunnelTypes.gue) !== tunnelPort > 0
+      ? 'tunnel.port: gue needs the UDP port of the receiver, the other types have none'
+      : undefined,
+  (_, { tunnelType = 0, tunnelFlags = 0 }) =>
+    tunnelType === abi.tunnelTypes.ipip && tunnelFlags !== 0
+      ? 'tunnel.checksum: ipip has no checksum'
+      : undefined,
+  (_, { tunnelType, tunnelFlags = 0 }) =>
+    tunnelType === abi.tunnelTypes.gre && (tunnelFlags & abi.tunnelChecksums.remote) !== 0
+      ? 'tunnel.checksum: remote offload is for gue'
+      : undefined,
 ]
 
 const keepsPort: readonly unknown[] = [abi.forwardings.tunneling, abi.forwardings['direct-routing']]
 
 const destinationRules: readonly Rule<[WireService, WireDestination]>[] = [
   (service, { forwarding, port }) =>
-    keepsPort.includes(forwarding) && port !== (service.port ?? 0)
-      ? `port: direct routing and tunneling cannot change the port, which is ${service.port ?? 0} at the service`
+    service.fwmark === undefined && keepsPort.includes(forwarding) && port !== service.port
+      ? `port: direct routing and tunneling cannot change the port, which is ${service.port} at the service`
       : undefined,
+  (_, { forwarding = 0 }) =>
+    forwarding > abi.forwardings.bypass ? `forwarding: nobody has defined method ${forwarding}` : undefined,
+  (_, { tunnelType = 0 }) =>
+    tunnelType > abi.tunnelTypes.gre ? `tunnel.type: nobody has defined type ${tunnelType}` : undefined,
 ]
 
 const fault = <T extends unknown[]>(rules: readonly Rule<T>[], ...subject: T): string | undefined => {
@@ -81,17 +103,35 @@ const fault = <T extends unknown[]>(rules: readonly Rule<T>[], ...subject: T): s
   return undefined
 }
 
-const FORCE = 'the kernel would take this without a word; { force: true } sends it'
-
-/** @throws RangeError naming field and rule. `flags` are those that will be in force after the call. */
-export const checkService = (service: WireService, flags: number, force: boolean | undefined): void => {
-  if (force) return
-  const text = fault(serviceRules, { ...service, flags: { value: flags, mask: 0 } })
-  if (text !== undefined) throw new RangeError(`${text} (${FORCE})`)
+/** @throws RangeError naming field and rule. */
+export const checkService = (service: WireService, force: boolean | undefined): void => {
+  if (!force) refuse(fault(serviceRules, service))
 }
 
+/** A fault that was there before the edit is not the caller's: others may have made the service. */
+export const checkServiceChange = (
+  current: WireService,
+  service: WireService,
+  force: boolean | undefined,
+): void => {
+  if (force) return
+  const { value, mask } = service.flags ?? { value: 0, mask: 0 }
+  const flags = { value: (flagsOf(current) & ~mask) | (value & mask), mask }
+  const text = fault(serviceRules, { ...service, flags })
+  if (text !== fault(serviceRules, current)) refuse(text)
+}
+
+/** @throws RangeError naming field and rule. */
 export const checkDestination = (
   service: WireService,
+  destination: WireDestination,
+  force: boolean | undefined,
+): void => checkDestinationChange(service, undefined, destination, force)
+
+/** As checkServiceChange; `current` is undefined when it was not read, because the edit names everything. */
+export const checkDestinationChange = (
+  service: WireService,
+  current: WireDestination | undefined,
   destination: WireDestination,
   force: boolean | undefined,
 ): void => {
@@ -99,5 +139,11 @@ export const checkDestination = (
   if (strict !== undefined) throw new RangeError(strict)
   if (force) return
   const text = fault(destinationRules, service, destination)
-  if (text !== undefined) throw new RangeError(`${text} (${FORCE})`)
+  if (current === undefined || text !== fault(destinationRules, service, current)) refuse(text)
+}
+
+const refuse = (text: string | undefined): void => {
+  if (text !== undefined) {
+    throw new RangeError(`${text} (the kernel would take this without a word; { force: true } sends it)`)
+  }
 }

@@ -10,8 +10,8 @@ import {
   serviceName,
   serviceToWire,
 } from './model/service.js'
-import { nothing, type Operation, type Request, type Runner, repliesOf, type Task } from './request.js'
-import { checkService } from './rules.js'
+import { nothing, type Operation, part, type Request, type Runner, repliesOf, type Task } from './request.js'
+import { checkService, checkServiceChange } from './rules.js'
 import type {
   CallOptions,
   Service,
@@ -38,14 +38,11 @@ export const distinctServices = (replies: readonly WireMessage[]): Map<string, W
   return found
 }
 
-const only = (replies: readonly WireMessage[]): WireService => replies[0]?.service ?? {}
-
 function* edit(key: WireService, settings: ServiceSettings, force: boolean | undefined): Task<void> {
   const [found] = yield [oneService(key)]
-  const current = only(repliesOf(found))
+  const current = part(oneService(key), repliesOf(found), 'service')
   const service = editedService(current, settings)
-  const { value = 0, mask = 0 } = service.flags ?? {}
-  checkService(service, ((current.flags?.value ?? 0) & ~mask) | (value & mask), force)
+  checkServiceChange(current, service, force)
   const [changed] = yield [{ command: 'setService', body: { service } }]
   repliesOf(changed)
 }
@@ -71,7 +68,7 @@ export class Services {
   add(service: Service, options: WriteOptions = {}): Promise<void> {
     const make = (): Request => {
       const wire = serviceToWire(service)
-      checkService(wire, wire.flags?.value ?? 0, options.force)
+      checkService(wire, options.force)
       return { command: 'newService', body: { service: wire } }
     }
     return this.#runner.call(make, nothing, options)
@@ -87,7 +84,12 @@ export class Services {
     const make = (): Operation<void> => {
       const service = serviceKey(key)
       checkServiceEdit(service, settings)
-      return { task: edit(service, settings, options.force), holds: serviceName(service) }
+      return {
+        task: edit(service, settings, options.force),
+        command: 'setService',
+        body: { service },
+        holds: serviceName(service),
+      }
     }
     return this.#runner.run(make, options)
   }
@@ -112,7 +114,7 @@ export class Services {
   get(key: ServiceKey, options?: CallOptions): Promise<ServiceStatus> {
     return this.#runner.call(
       () => oneService(serviceKey(key)),
-      (replies) => serviceFromWire(only(replies)),
+      (replies) => serviceFromWire(part({ command: 'getService' }, replies, 'service')),
       options,
     )
   }
@@ -120,13 +122,14 @@ export class Services {
   /**
    * Reads all virtual services, in the kernel's order; an empty table is an empty array. While others change the
    * table the kernel may leave services out (it does not say when): see snapshot().
+   * @throws IpvsError as any call does, see add().
    */
   list(options?: CallOptions): Promise<readonly ServiceStatus[]> {
     function* list(): Task<readonly ServiceStatus[]> {
       const [dump] = yield [allServices]
       return [...distinctServices(repliesOf(dump)).values()].map(serviceFromWire)
     }
-    return this.#runner.run(() => ({ task: list() }), options)
+    return this.#runner.run(() => ({ task: list(), command: 'getService', body: {} }), options)
   }
 
   /**

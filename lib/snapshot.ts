@@ -17,7 +17,7 @@ const ONE_PIECE = 8
 
 interface Reading {
   readonly service: WireService
-  readonly destinations: Map<string, WireDestination>
+  readonly destinations: ReadonlyMap<string, WireDestination>
   /** Two readings of the real servers agreed, or one that came in one piece. */
   readonly settled: boolean
 }

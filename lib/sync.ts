@@ -4,10 +4,11 @@
 import type { WireMessage } from './abi.js'
 import { Batch } from './batch.js'
 import { Channel, type OpenOptions } from './channel.js'
+import { callOptions } from './check.js'
 import { Director } from './director.js'
-import { IpvsError } from './errors.js'
+import { closed } from './errors.js'
 import { gather } from './group.js'
-import type { Operation, Outcome, Request, Runner, Sync } from './request.js'
+import { type Operation, type Outcome, type Request, type Runner, type Sync, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
 /** Runs each operation to its end and returns the result itself where the asynchronous runner promises it. */
@@ -19,8 +20,9 @@ class SyncRunner implements Sync<Runner> {
   }
 
   call<T>(make: () => Request, result: (replies: readonly WireMessage[]) => T, options?: CallOptions): T {
+    const { signal } = callOptions(options)
     const request = make()
-    this.#begin(options)
+    this.#admit(request, signal)
     let outcome: Outcome = { replies: [], error: undefined }
     const batch = new Batch()
     batch.add(request, (error, replies) => {
@@ -32,8 +34,10 @@ class SyncRunner implements Sync<Runner> {
   }
 
   run<T>(make: () => Operation<T>, options?: CallOptions): T {
-    const { task } = make()
-    this.#begin(options)
+    const { signal } = callOptions(options)
+    const operation = make()
+    this.#admit(operation, signal)
+    const { task } = operation
     let step = task.next([])
     while (!step.done) {
       const { batches, outcomes } = gather([step.value])
@@ -43,16 +47,9 @@ class SyncRunner implements Sync<Runner> {
     return step.value
   }
 
-  #begin(options: CallOptions | undefined): void {
-    if (this.#channel.closed) {
-      throw new IpvsError({
-        command: 'open',
-        reason: 'closed',
-        errno: 0,
-        explanation: 'the client is closed',
-      })
-    }
-    options?.signal?.throwIfAborted()
+  #admit({ command, body }: Request | Operation<unknown>, signal: AbortSignal | undefined): void {
+    if (this.#channel.closed) throw closed(command, subjectOf(body))
+    signal?.throwIfAborted()
   }
 }
 

@@ -34,6 +34,8 @@ export interface AddressServiceKey {
   readonly address: string
   /** 0..65535. 0 means every port and needs persistence. */
   readonly port: number
+  /** The address says it; where it is named it must agree. */
+  readonly family?: Family | undefined
   readonly fwmark?: undefined
 }
 
@@ -42,7 +44,7 @@ export interface MarkServiceKey {
   /** 1..2^32-1. */
   readonly fwmark: number
   /** Default `ipv4`. */
-  readonly family?: Family
+  readonly family?: Family | undefined
   readonly protocol?: undefined
   readonly address?: undefined
   readonly port?: undefined
@@ -54,29 +56,29 @@ export type ServiceKey = AddressServiceKey | MarkServiceKey
 /** Persistence: a client keeps its real server (ipvsadm -p, -M, --pe). */
 export interface Persistence {
   /** Seconds that a client's template outlives its last connection, 1..4294967. Default 360, as ipvsadm. */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /**
-   * Which clients count as one. IPv4: dotted mask ('255.255.255.0') or prefix length 1..32, default
-   * '255.255.255.255'; IPv6: prefix length 1..128, default 128.
+   * Which clients count as one. IPv4: dotted mask ('255.255.255.0') or prefix length 1..32 (0 only with `force`),
+   * default '255.255.255.255'; IPv6: prefix length 1..128, default 128.
    */
-  readonly netmask?: string | number
+  readonly netmask?: string | number | undefined
   /**
    * Persistence engine by its name, 1..15 bytes; in tree there is `sip`, for UDP. Default none; null removes it on
    * edit. Since Linux 2.6.37.
    */
-  readonly engine?: string | null
+  readonly engine?: string | null | undefined
 }
 
 /** What can be set on a virtual service beside its identity. */
 export interface ServiceSettings {
   /** Scheduler by its name (`rr`, `wrr`, `lc`, `wlc`, `sh`, `mh`, …), 1..15 bytes, or `none`. Default `wlc`. */
-  readonly scheduler?: string
+  readonly scheduler?: string | undefined
   /** Default none. On edit: replaces all three flags. */
-  readonly schedulerFlags?: readonly SchedulerFlag[]
+  readonly schedulerFlags?: readonly SchedulerFlag[] | undefined
   /** Default none; null switches it off on edit. */
-  readonly persistence?: Persistence | null
+  readonly persistence?: Persistence | null | undefined
   /** Schedule each datagram by itself (ipvsadm -o); UDP only. Default false. */
-  readonly onePacket?: boolean
+  readonly onePacket?: boolean | undefined
 }
 
 /** A virtual service to add. */
@@ -86,32 +88,37 @@ export type Service = ServiceKey & ServiceSettings
 export interface DestinationKey {
   /** IPv4 or IPv6 address in text; may differ in family from the service when tunneling (Linux 3.18). */
   readonly address: string
-  /** 0..65535. Default: the service's port (0 for a firewall mark). */
-  readonly port?: number
+  /** 0..65535. Default: the service's port (0 for a firewall mark). 0 keeps the port of the packet. */
+  readonly port?: number | undefined
+  /** The address says it; where it is named it must agree. */
+  readonly family?: Family | undefined
 }
+
+/** What the kernel stores and nobody defined; read back as it is, and written only with `force`. */
+export type ForeignForwarding = `method-${number}`
 
 /** Encapsulation used with `forwarding: 'tunneling'` (ipvsadm --tun-type, --tun-port, --tun-nocsum …). */
 export interface Tunnel {
   /** Default `ipip`. `gue` since Linux 5.2, `gre` since 5.3. */
-  readonly type?: 'ipip' | 'gue' | 'gre'
+  readonly type?: 'ipip' | 'gue' | 'gre' | `type-${number}` | undefined
   /** UDP port of GUE, 1..65535; needed with `gue`, refused with the others. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** Checksum of the outer header with gue or gre: none (default), plain, or remote offload (gue). Since Linux 5.3. */
-  readonly checksum?: 'none' | 'plain' | 'remote'
+  readonly checksum?: 'none' | 'plain' | 'remote' | `flags-${number}` | undefined
 }
 
 /** What can be set on a real server beside its identity. */
 export interface DestinationSettings {
   /** Default `direct-routing`, as ipvsadm. */
-  readonly forwarding?: Forwarding
+  readonly forwarding?: Forwarding | ForeignForwarding | undefined
   /** 0..2147483647, default 1. 0 quiesces: existing connections live on, new ones go elsewhere. */
-  readonly weight?: number
+  readonly weight?: number | undefined
   /** Above this many connections the server gets no new ones; 0 (default) is no limit. At most 2147483647. */
-  readonly upperThreshold?: number
+  readonly upperThreshold?: number | undefined
   /** Below this many it gets new ones again; 0 (default) is three quarters of the upper. At most the upper. */
-  readonly lowerThreshold?: number
-  /** Only with `tunneling`. Default IPIP. */
-  readonly tunnel?: Tunnel
+  readonly lowerThreshold?: number | undefined
+  /** Only with `tunneling`. Default IPIP. On edit, what is not named is kept while the type stays the same. */
+  readonly tunnel?: Tunnel | undefined
 }
 
 /** A real server to add. */
@@ -122,7 +129,9 @@ export type Destination = DestinationKey & DestinationSettings
  * sums are read. Counters are 64 bits wide since Linux 4.1, packets and connections 32 before.
  */
 export interface Stats {
+  /** Connections that were scheduled. */
   readonly conns: bigint
+  /** From clients to servers (`in`), and back through the director (`out`: 0 unless masquerading). */
   readonly inPkts: bigint
   readonly outPkts: bigint
   readonly inBytes: bigint
@@ -160,22 +169,24 @@ export type ServiceStatus = (
   readonly stats: Stats
 }
 
+/** The encapsulation as the kernel has it; port and checksum only where the type has them. */
+export interface TunnelStatus {
+  readonly type: NonNullable<Tunnel['type']>
+  readonly port?: number
+  readonly checksum?: NonNullable<Tunnel['checksum']>
+}
+
 /** A real server as the kernel has it. */
 export interface DestinationStatus {
   readonly address: string
   readonly port: number
   readonly family: Family
-  /** `method-5` to `method-7` stand for values that the kernel stores and nobody defined. */
-  readonly forwarding: Forwarding | `method-${number}`
+  readonly forwarding: Forwarding | ForeignForwarding
   readonly weight: number
   readonly upperThreshold: number
   readonly lowerThreshold: number
   /** Present when tunneling; `port` and `checksum` only where they have a meaning. */
-  readonly tunnel?: {
-    readonly type: 'ipip' | 'gue' | 'gre' | `type-${number}`
-    readonly port?: number
-    readonly checksum?: 'none' | 'plain' | 'remote' | `flags-${number}`
-  }
+  readonly tunnel?: TunnelStatus
   /** Connections in a state that counts as active, other connections, and persistence templates. */
   readonly activeConns: number
   readonly inactiveConns: number
@@ -189,15 +200,15 @@ export interface Daemon {
   /** Network interface that carries the multicast, 1..15 bytes. */
   readonly interface: string
   /** 0..255; a backup takes messages of its own id only (0: of every). Default 0. */
-  readonly syncId?: number
-  /** Largest sync message in bytes, 1..65535. Default: what the interface's MTU allows. Since Linux 4.3. */
-  readonly maxLength?: number
+  readonly syncId?: number | undefined
+  /** Largest sync message in bytes, 1..65535, cut by the kernel to what UDP and the MTU allow. Default: what the interface's MTU allows. Since Linux 4.3. */
+  readonly maxLength?: number | undefined
   /** Multicast group, IPv4 or IPv6. Default 224.0.0.81. Since Linux 4.3. */
-  readonly group?: string
+  readonly group?: string | undefined
   /** UDP port, 1..65535. Default 8848. Since Linux 4.3. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** Time to live of the multicast, 1..255. Default 1. Since Linux 4.3. */
-  readonly ttl?: number
+  readonly ttl?: number | undefined
 }
 
 /** A running daemon. What the kernel did not tell (before Linux 4.3) is absent. */
@@ -230,6 +241,7 @@ export interface Snapshot {
   /**
    * True when two readings in a row found the same services. False when the table kept changing: each
    * service listed did exist, none is listed twice, but one that others added meanwhile may be missing.
+   * Settings and counters are those of the moment at which each service was read.
    */
   readonly stable: boolean
 }
@@ -237,7 +249,7 @@ export interface Snapshot {
 /** Options of every call. */
 export interface CallOptions {
   /** Drops the call when it was not sent yet; once sent it is carried out, and the promise tells how it went. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Options of calls that add or edit. */
@@ -246,5 +258,5 @@ export interface WriteOptions extends CallOptions {
    * Send what the kernel accepts but can hardly serve (such as direct routing to another port). Default false:
    * it is refused with a RangeError. What the wire format cannot express is refused either way.
    */
-  readonly force?: boolean
+  readonly force?: boolean | undefined
 }

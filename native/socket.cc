@@ -34,6 +34,16 @@ int enable(int fd, int option) {
   return errno == ENOPROTOOPT ? 0 : errno;
 }
 
+// A chunk is made to fit, even if all of it fails, what Linux gives a socket by default. Where the
+// administrator has lowered that, ask for as much; without CAP_NET_ADMIN no command would pass anyway.
+void keepReceiveBuffer(int fd) {
+  constexpr int usual = 212992;
+  int size = 0;
+  socklen_t length = sizeof(size);
+  if (::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) != 0 || size >= usual) return;
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &usual, sizeof(usual)));
+}
+
 // Restarts a call that a signal cut short; none of ours has had an effect by then.
 template <typename Call>
 auto uninterrupted(Call call) {
@@ -56,6 +66,7 @@ Failure prepare(int fd) {
   for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK}) {
     if (const int error = enable(fd, option)) return {error, "setsockopt"};
   }
+  keepReceiveBuffer(fd);
   return {};
 }
 

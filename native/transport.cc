@@ -40,7 +40,7 @@ Result Transport::transact(Bytes request, std::uint32_t count, std::chrono::mill
   if (unsettled_) result.failure = settle(Deadline(patience));
   for (const Chunk& chunk : *chunks) {
     if (result.failure) break;
-    result.failure = exchange(chunk, Deadline(patience), result);
+    result.failure = exchange(chunk, patience, result);
   }
   unsettled_ = static_cast<bool>(result.failure);
   return result;
@@ -59,11 +59,13 @@ Failure Transport::settle(const Deadline& deadline) {
   }
 }
 
-Failure Transport::exchange(const Chunk& chunk, const Deadline& deadline, Result& result) {
+// The clock starts when the chunk is sent: the kernel carries it out before sendmsg returns, and however
+// long that took, the replies are there then.
+Failure Transport::exchange(const Chunk& chunk, std::chrono::milliseconds patience, Result& result) {
   if (const int error = channel_->send(chunk.bytes)) return {error, "sendmsg"};
   result.sent += chunk.count;
   Replies replies(chunk.firstSeq, chunk.lastSeq, result.replies, replyLimit_);
-  return collect(replies, deadline);
+  return collect(replies, Deadline(patience));
 }
 
 // Replies are queued by the time that sendmsg or, for a dump, the recvmsg before has returned, so that

@@ -39,7 +39,7 @@ class Transport {
 
  private:
   Failure settle(const Deadline& deadline);
-  Failure exchange(const Chunk& chunk, const Deadline& deadline, Result& result);
+  Failure exchange(const Chunk& chunk, std::chrono::milliseconds patience, Result& result);
   Failure collect(Replies& replies, const Deadline& deadline);
 
   std::unique_ptr<Channel> channel_;

@@ -3,8 +3,8 @@
 
 import type { WireStats, WireStats64 } from '../abi.js'
 import * as abi from '../abi.js'
-import { formatAddress, parseAddress } from '../address.js'
-import { notAddress } from '../check.js'
+import { familyOfBytes, formatAddress, parseAddress } from '../address.js'
+import { notAddress, oneOf } from '../check.js'
 import type { Family, Stats } from '../types.js'
 
 export const INT_MAX = 0x7fffffff
@@ -14,9 +14,13 @@ export const UINT_MAX = 0xffffffff
 export const nameIn = (table: Readonly<Record<string, number>>, value: number): string | undefined =>
   Object.keys(table).find((name) => table[name] === value)
 
-export const addressToWire = (field: string, value: unknown): Uint8Array => {
+/** The bytes of an address; `family` is checked where it is named, for the text alone says it. */
+export const addressToWire = (field: string, value: unknown, family?: Family | undefined): Uint8Array => {
   const bytes = typeof value === 'string' ? parseAddress(value) : undefined
   if (bytes === undefined) throw notAddress(field, value)
+  if (family !== undefined && oneOf('family', family, families) !== familyOfBytes(bytes)) {
+    throw new RangeError(`family: ${value} is not of ${family}`)
+  }
   return bytes
 }
 

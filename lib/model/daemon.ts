@@ -70,7 +70,7 @@ export const timeoutsFromWire = (wire: WireMessage): Timeouts => ({
   udp: wire.timeoutUdp ?? 0,
 })
 
-export const infoFromWire = ({ version = 0, connectionTableSize = 0 }: WireMessage): Info => ({
+export const infoFromWire = (version: number, connectionTableSize = 0): Info => ({
   version: `${version >> 16}.${(version >> 8) & 0xff}.${version & 0xff}`,
   connectionTableSize,
 })

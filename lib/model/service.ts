@@ -37,33 +37,28 @@ export const serviceKey = (key: ServiceKey): WireService => {
     const family = key.family === undefined ? abi.AF_INET : check.oneOf('family', key.family, families)
     return { family, fwmark: check.integer('fwmark', key.fwmark, 1, UINT_MAX) }
   }
-  const bytes = addressToWire('address', key.address)
+  const bytes = addressToWire('address', key.address, key.family)
   return {
     family: familyOfBytes(bytes),
-    protocol: protocolNumber(key.protocol),
+    protocol: check.oneOfOr('protocol', key.protocol, abi.protocols, 'protocol', 0xffff),
     address: bytes,
     port: check.integer('port', key.port, 0, 0xffff),
   }
-}
-
-const protocolNumber = (protocol: unknown): number => {
-  const foreign = typeof protocol === 'string' ? /^protocol-(\d{1,5})$/.exec(protocol) : null
-  if (foreign !== null) return check.integer('protocol', Number(foreign[1]), 0, 0xffff)
-  return check.oneOf('protocol', protocol, abi.protocols)
 }
 
 /** A service to add, complete: the kernel wants scheduler, flags, timeout and netmask each time. */
 export const serviceToWire = (service: Service): WireService => {
   const key = serviceKey(service)
   check.knownFields('service', service, serviceFields)
-  return {
-    ...key,
-    scheduler: 'wlc',
-    timeout: 0,
-    netmask: widestMask(key.family),
-    ...settingsToWire(service, key, undefined),
-    flags: { value: flagsToWire(service).value, mask: UINT_MAX },
-  }
+  const { family, protocol, address, port, fwmark } = key
+  const {
+    scheduler = 'wlc',
+    timeout = 0,
+    netmask = widestMask(family),
+    engine,
+  } = settingsToWire(service, key, undefined)
+  const flags = { value: flagsToWire(service, scheduler).value, mask: UINT_MAX }
+  return { family, protocol, address, port, fwmark, scheduler, flags, timeout, netmask, engine }
 }
 
 /** A service as it will be: `current` with the settings that the caller named. */
@@ -72,7 +67,7 @@ export const editedService = (current: WireService, settings: ServiceSettings): 
   stats: undefined,
   stats64: undefined,
   ...settingsToWire(settings, current, current),
-  flags: flagsToWire(settings), // the mask leaves every flag alone that was not named
+  flags: flagsToWire(settings, settings.scheduler ?? current.scheduler), // the mask leaves every flag alone that was not named
 })
 
 /** Checks the settings of an edit before anything is read. */
@@ -80,7 +75,7 @@ export const checkServiceEdit = (key: WireService, settings: ServiceSettings): v
   check.object('settings', settings)
   check.knownFields('settings', settings, serviceEdits)
   settingsToWire(settings, key, undefined)
-  flagsToWire(settings)
+  flagsToWire(settings, settings.scheduler)
 }
 
 const settingsToWire = (
@@ -144,8 +139,11 @@ const netmaskFromWire = (netmask: number, family: number | undefined): string | 
   return formatAddress(new Uint8Array(view.buffer), abi.AF_INET)
 }
 
-/** Flags that the settings name, and the mask of those. */
-const flagsToWire = ({ persistence, onePacket, schedulerFlags }: ServiceSettings): abi.Flags => {
+/** Flags that the settings name, and the mask of those. `scheduler` is undefined while it is not known yet. */
+const flagsToWire = (
+  { persistence, onePacket, schedulerFlags }: ServiceSettings,
+  scheduler: string | undefined,
+): abi.Flags => {
   const { serviceFlags } = abi
   let value = 0
   let mask = 0
@@ -160,7 +158,18 @@ const flagsToWire = ({ persistence, onePacket, schedulerFlags }: ServiceSettings
   if (schedulerFlags !== undefined) {
     if (!Array.isArray(schedulerFlags)) throw new TypeError('schedulerFlags: expected an array of flag names')
     for (const bit of serviceFlags.scheduler) mask |= bit
-    for (const flag of schedulerFlags) value |= check.oneOf('schedulerFlags', flag, schedulerFlagBits)
+    for (const flag of schedulerFlags) {
+      value |= check.oneOf('schedulerFlags', flag, schedulerFlagBits)
+      if (
+        (flag === 'fallback' || flag === 'port') &&
+        scheduler !== undefined &&
+        !namedSchedulers.has(scheduler)
+      ) {
+        throw new TypeError(
+          `schedulerFlags: ${scheduler} gives flag-1 and flag-2 no names; write the numbers`,
+        )
+      }
+    }
   }
   return { value, mask }
 }
@@ -175,11 +184,10 @@ const schedulerFlagBits = {
 } as const
 
 /** Schedulers whose flag-1 and flag-2 are named fallback and port. */
-export const namesItsFlags = (scheduler: string | undefined): boolean => namedSchedulers.has(scheduler ?? '')
 const namedSchedulers = new Set(['sh', 'mh', 'msh', 'maglev', 'hrw'])
 
 const schedulerFlagsFromWire = (value: number, scheduler: string | undefined): readonly SchedulerFlag[] => {
-  const names: readonly SchedulerFlag[] = namesItsFlags(scheduler)
+  const names: readonly SchedulerFlag[] = namedSchedulers.has(scheduler ?? '')
     ? ['fallback', 'port', 'flag-3']
     : ['flag-1', 'flag-2', 'flag-3']
   return names.filter((name) => (value & schedulerFlagBits[name]) !== 0)

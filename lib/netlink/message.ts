@@ -106,17 +106,27 @@ const replyAt = (view: DataView, start: number, length: number): Reply | undefin
     return { kind: 'end', sequence, errno: left >= 4 ? -view.getInt32(offset, littleEndian) || 0 : 0 }
   }
   if (type !== NLMSG_ERROR) return undefined // NLMSG_NOOP and what else is not ours
-  if (left < 4 + HEADER) throw new MalformedError(`error message of ${length} bytes`)
+  if (left < 4) throw new MalformedError(`error message of ${length} bytes`)
   const errno = -view.getInt32(offset, littleEndian) || 0
   if ((flags & NLM_F_ACK_TLVS) === 0) return { kind: 'end', sequence, errno }
   // NLM_F_CAPPED: only the header of our request is quoted; else the whole of it stands before the attributes.
-  const quoted = (flags & NLM_F_CAPPED) !== 0 ? HEADER : view.getUint32(offset + 4, littleEndian)
-  if (quoted > left - 4) throw new MalformedError(`error message of ${length} bytes quotes ${quoted}`)
-  const attributes = Math.min(4 + align4(quoted), left)
-  return {
-    kind: 'end',
-    sequence,
-    errno,
-    extendedAck: extendedAck.read(view, offset + attributes, left - attributes),
+  const quoted = (flags & NLM_F_CAPPED) !== 0 || left < 8 ? HEADER : view.getUint32(offset + 4, littleEndian)
+  return { kind: 'end', sequence, errno, ...explanation(view, offset + 4, left - 4, quoted) }
+}
+
+/** The extended ACK behind the quoted request. One that cannot be read is left out: the errno counts. */
+const explanation = (
+  view: DataView,
+  offset: number,
+  length: number,
+  quoted: number,
+): { readonly extendedAck?: ExtendedAck } => {
+  if (quoted > length) return {}
+  const skipped = Math.min(align4(quoted), length)
+  try {
+    return { extendedAck: extendedAck.read(view, offset + skipped, length - skipped) }
+  } catch (error) {
+    if (error instanceof MalformedError) return {}
+    throw error
   }
 }

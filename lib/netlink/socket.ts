@@ -25,10 +25,12 @@ export interface TransportError extends Error {
   /** Messages that were handed to the kernel. */
   readonly sent?: number
   readonly replies?: Uint8Array
+  /** The replies did come, but broken from some point on: after it, silence tells nothing. */
+  readonly unreadable?: boolean
 }
 
 export const isTransportError = (error: unknown): error is TransportError =>
-  error instanceof Error && 'errno' in error && 'syscall' in error
+  typeof error === 'object' && error !== null && 'errno' in error && 'syscall' in error
 
 /** Opens a socket; `receiveSize` bounds dump chunks, 0 takes the smallest the kernel makes (one page). */
 export const openSocket = (netns: NetworkNamespace | undefined, receiveSize: number): Socket =>

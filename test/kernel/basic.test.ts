@@ -1,8 +1,9 @@
 // The client's verbs on the real kernel, one by one.
 // SPDX-License-Identifier: MIT
 
-import { expect, test } from 'vitest'
-import { IpvsError } from '../../lib/index.ts'
+import { tracingChannel } from 'node:diagnostics_channel'
+import { expect, onTestFinished, test } from 'vitest'
+import { IpvsError, type TransactionContext } from '../../lib/index.ts'
 import { namespace, open, openSync } from './namespace.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
@@ -115,6 +116,78 @@ test('edit of a real server keeps its tunnel', async () => {
   expect((await ipvs.destinations.get(web, server)).tunnel).toEqual({ type: 'ipip' })
 })
 
+test('edit of a tunnel keeps what is not named while the type stays', async () => {
+  const ipvs = await open()
+  await ipvs.services.add(web)
+  const server = { address: '10.0.0.1' }
+  const tunnel = { type: 'gue', port: 6080, checksum: 'remote' } as const
+  await ipvs.destinations.add(web, { ...server, forwarding: 'tunneling', tunnel })
+  await ipvs.destinations.edit(web, server, { tunnel: { port: 6081 } })
+  expect((await ipvs.destinations.get(web, server)).tunnel).toEqual({ ...tunnel, port: 6081 })
+  await expect(ipvs.destinations.edit(web, server, { tunnel: { type: 'gre', port: 1 } })).rejects.toThrow(
+    'tunnel.port',
+  )
+  await ipvs.destinations.edit(web, server, { tunnel: { type: 'gre' } })
+  expect((await ipvs.destinations.get(web, server)).tunnel).toEqual({ type: 'gre', checksum: 'none' })
+})
+
+test('what others made in a way that is refused here can still be edited', async () => {
+  const netns = namespace()
+  const ipvs = await open(netns.path)
+  await ipvs.services.add({ ...web, port: 0 }, { force: true })
+  await ipvs.services.edit({ ...web, port: 0 }, { scheduler: 'rr' })
+  await ipvs.services.add(web)
+  await ipvs.destinations.add(web, { address: '10.0.0.1', port: 8080 }, { force: true })
+  await ipvs.destinations.edit(web, { address: '10.0.0.1', port: 8080 }, { weight: 0 })
+  expect(await ipvs.destinations.list(web)).toMatchObject([
+    { port: 8080, weight: 0, forwarding: 'direct-routing' },
+  ])
+  netns.ipvsadm('-A', '-f', '7')
+  netns.ipvsadm('-a', '-f', '7', '-r', '10.0.0.1:80', '-g')
+  await ipvs.destinations.add({ fwmark: 7 }, { address: '10.0.0.2', port: 80 })
+  await ipvs.destinations.edit({ fwmark: 7 }, { address: '10.0.0.1', port: 80 }, { weight: 0 })
+  expect(await ipvs.destinations.list({ fwmark: 7 })).toHaveLength(2)
+})
+
+test('an edit aborted after its write was sent tells that it was made', async () => {
+  const ipvs = await open()
+  await ipvs.services.add(web)
+  const server = { address: '10.0.0.1' }
+  await ipvs.destinations.add(web, server)
+  const controller = new AbortController()
+  const abortAtWrite = (context: unknown): void => {
+    if ((context as TransactionContext).requests.some(({ command }) => command === 'setDest'))
+      controller.abort()
+  }
+  const channel = tracingChannel('ipvs:transaction')
+  channel.start.subscribe(abortAtWrite)
+  onTestFinished(() => void channel.start.unsubscribe(abortAtWrite))
+  await ipvs.destinations.edit(web, server, { weight: 9 }, { signal: controller.signal })
+  expect(controller.signal.aborted).toBe(true)
+  expect(await ipvs.destinations.get(web, server)).toMatchObject({ weight: 9 })
+})
+
+test('a thousand edits of one service read it once', async () => {
+  const ipvs = await open()
+  await ipvs.services.add(web)
+  const servers = Array.from({ length: 1000 }, (_, i) => ({ address: `10.0.${i >> 8}.${i & 255}` })).slice(1)
+  await Promise.all(servers.map((server) => ipvs.destinations.add(web, { ...server, upperThreshold: 7 })))
+  const commands: string[] = []
+  const note = (context: unknown): void => {
+    commands.push(...(context as TransactionContext).requests.map(({ command }) => command))
+  }
+  const channel = tracingChannel('ipvs:transaction')
+  channel.start.subscribe(note)
+  onTestFinished(() => void channel.start.unsubscribe(note))
+  await Promise.all(servers.map((server) => ipvs.destinations.edit(web, server, { weight: 5 })))
+  expect(commands.filter((command) => command === 'getDest')).toHaveLength(1)
+  expect(commands.filter((command) => command === 'setDest')).toHaveLength(999)
+  const list = await ipvs.destinations.list(web)
+  expect(new Set(list.map(({ weight, upperThreshold }) => `${weight} ${upperThreshold}`))).toEqual(
+    new Set(['5 7']),
+  )
+})
+
 test('what the kernel accepts from others can be seen and deleted', async () => {
   const netns = namespace()
   const ipvs = await open(netns.path)
@@ -177,8 +250,7 @@ test('both daemons with all their settings', async () => {
   expect(listed).toContain(
     'master sync daemon (mcast=sync0, syncid=17, maxlen=1400, group=239.1.2.3, port=9000, ttl=4)',
   )
-  await ipvs.daemons.stop('backup')
-  await ipvs.daemons.stop('master')
+  await Promise.all([ipvs.daemons.stop('master'), ipvs.daemons.stop('backup')])
   expect(await ipvs.daemons.list()).toEqual([])
 })
 

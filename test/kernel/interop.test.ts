@@ -35,10 +35,11 @@ const destinationStatus = ({ tunnel, ...to }: Destination, service: Service): De
     inactiveConns: 0,
     persistentConns: 0,
     stats: nothingCounted,
-  } as const
-  if (to.forwarding !== 'tunneling') return status
+  }
+  if (to.forwarding !== 'tunneling') return status as DestinationStatus
   const { type = 'ipip' } = tunnel ?? {}
-  return { ...status, tunnel: type === 'ipip' ? { type } : { checksum: 'none', ...tunnel, type } }
+  const read = type === 'ipip' ? { type } : { checksum: 'none', ...tunnel, type }
+  return { ...status, tunnel: read } as DestinationStatus
 }
 
 /** Every field that is read back. A dump has the newest real server first. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
-import { Ipvs } from '../../lib/index.ts'
+import { Ipvs, IpvsSync } from '../../lib/index.ts'
 import { loadsItself, namespace, open } from './namespace.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
@@ -72,6 +72,44 @@ test('a kernel that blocks past the deadline: outcome unknown, nothing sent mean
   expect(Date.now() - start).toBeLessThan(3500)
   await sleep(5000 - (Date.now() - start))
   expect(await ipvs.services.list()).toEqual([])
+})
+
+test('however long the kernel takes inside sendmsg, what it answered is taken', async () => {
+  const ipvs = IpvsSync.open({ netns: namespace().path, deadline: 100 })
+  onTestFinished(() => ipvs.close())
+  const slow = '/tmp/slow-modprobe'
+  writeFileSync(slow, '#!/bin/sh\nsleep 1\n')
+  chmodSync(slow, 0o755)
+  loadModulesWith(slow)
+  expect(() => ipvs.services.add({ ...web, scheduler: 'nope' })).toThrow(
+    expect.objectContaining({ reason: 'no-such-scheduler' }),
+  )
+})
+
+test('open does not wait without end for a module', async () => {
+  await unload()
+  const slow = '/tmp/slow-modprobe'
+  writeFileSync(slow, '#!/bin/sh\nsleep 4\n')
+  chmodSync(slow, 0o755)
+  loadModulesWith(slow)
+  const opening = Ipvs.open({ deadline: 200 })
+  if (loadsItself) await expect(opening).rejects.toMatchObject({ code: 'ETIMEDOUT', command: 'open' })
+  else await expect(opening).rejects.toMatchObject({ reason: 'ipvs-unavailable' })
+  await sleep(4500)
+  if (!loadsItself) onTestFinished(() => void execFileSync('modprobe', ['ip_vs']))
+})
+
+test('a lowered default of receive buffers changes nothing', async () => {
+  const usual = '/proc/sys/net/core/rmem_default'
+  const before = readFileSync(usual, 'utf8')
+  writeFileSync(usual, '32768')
+  onTestFinished(() => writeFileSync(usual, before))
+  const ipvs = await open()
+  const calls = Array.from({ length: 256 }, (_, i) => ipvs.services.delete({ ...web, port: 1 + i }))
+  const reasons = (await Promise.allSettled(calls)).map((s) =>
+    s.status === 'rejected' ? s.reason.reason : 'ok',
+  )
+  expect(new Set(reasons)).toEqual(new Set(['no-such-service']))
 })
 
 test('a namespace by descriptor, which may be closed at once', async () => {

@@ -39,7 +39,8 @@ const settings = (of: 'ipv4' | 'ipv6') =>
   fc.record(
     {
       scheduler: fc.oneof(fc.constantFrom('rr', 'wrr', 'sh', 'mh', 'maglev', 'none'), name),
-      schedulerFlags: fc.uniqueArray(fc.constantFrom('flag-1', 'flag-2', 'flag-3', 'fallback', 'port')),
+      schedulerFlags: fc.uniqueArray(fc.constantFrom('flag-1', 'flag-2', 'flag-3')),
+      named: fc.uniqueArray(fc.constantFrom('fallback', 'port')),
       persistence: fc.oneof(fc.constant(null), persistence(of)),
     },
     { requiredKeys: [] },
@@ -55,7 +56,11 @@ export const service: fc.Arbitrary<Service> = family.chain((of) =>
       settings(of),
       fc.boolean(),
     )
-    .map(([key, rest, onePacket]) => {
+    .map(([key, { named, ...rest }, onePacket]) => {
+      // Only some schedulers name their flags.
+      if (named !== undefined && ['sh', 'mh', 'maglev'].includes(rest.scheduler ?? '')) {
+        return { ...key, ...rest, schedulerFlags: named } as Service
+      }
       const datagrams = !('protocol' in key) || key.protocol === 'udp'
       return { ...key, ...rest, ...(datagrams ? { onePacket } : {}) } as Service
     }),

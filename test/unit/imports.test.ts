@@ -13,7 +13,7 @@ const lib = join(root, 'lib')
 const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^netlink\//], // netlink/ also among itself
   [/^abi$/],
-  [/^types$/, /^check$/, /^address$/, /^errors$/],
+  [/^types$/, /^check$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
   [/^rules$/, /^request$/],
   [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^queue$/],

@@ -145,6 +145,94 @@ test('AbortSignal drops what was not sent, and nothing else', async () => {
   await expect(ipvs.zero({ signal })).rejects.toThrow('aborted')
 })
 
+test('thousands of calls share one signal without a warning of a leak', async () => {
+  const { ipvs } = open()
+  const warnings: Error[] = []
+  const note = (warning: Error) => void warnings.push(warning)
+  process.on('warning', note)
+  const { signal } = new AbortController()
+  await Promise.all(Array.from({ length: 3000 }, (_, i) => ipvs.destinations.add(web, server(i), { signal })))
+  await Promise.all(Array.from({ length: 30 }, () => ipvs.services.list({ signal })))
+  await new Promise(setImmediate)
+  process.off('warning', note)
+  expect(warnings).toEqual([])
+})
+
+test('an aborted task that still waits in the line rejects at once', async () => {
+  const { socket, ipvs } = open()
+  let comeBack = (): void => undefined
+  const held = new Promise<void>((resolve) => {
+    comeBack = resolve
+  })
+  const { transact } = socket
+  socket.transact = async (request, count) => {
+    await held
+    return transact.call(socket, request, count)
+  }
+  const controller = new AbortController()
+  const first = ipvs.zero()
+  await new Promise(setImmediate)
+  const list = ipvs.services.list({ signal: controller.signal })
+  controller.abort()
+  await expect(list).rejects.toThrow('aborted')
+  comeBack()
+  await first
+})
+
+test('an abort after the write of an edit was sent tells how it went', async () => {
+  const { socket, ipvs } = open()
+  const controller = new AbortController()
+  const { transact } = socket
+  socket.transact = (request, count) => {
+    controller.abort()
+    return transact.call(socket, request, count)
+  }
+  const all = { forwarding: 'masquerading', weight: 1, upperThreshold: 0, lowerThreshold: 0 } as const
+  await ipvs.destinations.edit(web, server(1), all, { signal: controller.signal })
+  expect(socket.messages.map(({ command }) => command)).toEqual([commands.setDest])
+})
+
+test('both daemons stopped together: each has its own look at what is left', async () => {
+  const { socket, ipvs } = open()
+  await Promise.all([ipvs.daemons.stop('master'), ipvs.daemons.stop('backup')])
+  expect(socket.messages.map(({ command }) => command)).toEqual([
+    commands.delDaemon,
+    commands.getDaemon,
+    commands.delDaemon,
+    commands.getDaemon,
+  ])
+})
+
+test('replies that break off in the middle: what was not answered is unknown, never a success', async () => {
+  const { socket, ipvs } = open()
+  socket.transact = async (request) => {
+    const replies = answer(request, ({ sequence }) => (sequence === 5 || sequence === 250 ? 3 : 0))
+    const spoiled = Buffer.from(replies)
+    spoiled.writeUInt32LE(7, 36) // the length of the second message, the ACK of the first chunk
+    return spoiled
+  }
+  const settled = await Promise.allSettled(Array.from({ length: 300 }, () => ipvs.services.delete(web)))
+  expect(reasons(settled)).toEqual(
+    Array.from({ length: 300 }, (_, i) => (i === 4 ? 'no-such-service' : 'outcome-unknown')),
+  )
+})
+
+test('an error whose explanation cannot be read is still that error', async () => {
+  const { socket, ipvs } = open()
+  socket.transact = async (request) => {
+    const reply = Buffer.from(answer(request, () => 3))
+    reply.writeUInt16LE(0x300, 6) // claims an extended ACK behind a capped request
+    return Buffer.concat([reply.subarray(0, 36), Buffer.from([1, 0, 1, 0])]).fill(40, 0, 1)
+  }
+  await expect(ipvs.services.delete(web)).rejects.toMatchObject({ reason: 'no-such-service' })
+})
+
+test('a reading without its object is malformed, not made up', async () => {
+  const { ipvs } = open()
+  await expect(ipvs.services.get(web)).rejects.toMatchObject({ reason: 'malformed-reply' })
+  await expect(ipvs.info()).rejects.toMatchObject({ reason: 'malformed-reply', command: 'getInfo' })
+})
+
 test('an abort after sending changes nothing', async () => {
   const { socket, ipvs } = open()
   const controller = new AbortController()
@@ -214,7 +302,7 @@ test('close lets earlier calls finish; later ones fail with closed', async () =>
   const before = ipvs.zero()
   const closing = queue.close()
   await expect(ipvs.zero()).rejects.toMatchObject({ reason: 'closed', code: 'ERR_IPVS_CLOSED' })
-  await expect(ipvs.services.list()).rejects.toMatchObject({ reason: 'closed' })
+  await expect(ipvs.services.list()).rejects.toMatchObject({ reason: 'closed', command: 'getService' })
   await closing
   expect(socket.closed).toBe(true)
   await before

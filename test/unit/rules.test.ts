@@ -45,6 +45,8 @@ const badServices: [Service, typeof TypeError | typeof RangeError, string][] = [
   [wrong({ ...web, weight: 1 }), TypeError, "unknown field 'weight'; known: protocol, address"],
   [{ ...web, schedulerFlags: wrong('port') }, TypeError, 'schedulerFlags: expected an array'],
   [{ ...web, schedulerFlags: wrong(['flag-4']) }, TypeError, 'schedulerFlags: expected fallback, port'],
+  [{ ...web, schedulerFlags: ['port'] }, TypeError, 'schedulerFlags: wlc gives flag-1 and flag-2 no names'],
+  [{ ...web, family: 'ipv6' }, RangeError, 'family: 192.0.2.1 is not of ipv6'],
   [{ ...web, onePacket: wrong(1) }, TypeError, 'onePacket: expected true or false'],
   [{ ...web, persistence: wrong(300) }, TypeError, 'persistence: expected an object'],
   [
@@ -73,8 +75,10 @@ test.each(badServices)('service %j', async (service, type, text) => {
 const useless: [Service, string][] = [
   [{ ...web, protocol: 'protocol-1' }, 'protocol: only tcp, udp and sctp'],
   [{ ...web, address: '0.0.0.0' }, 'address: no packet is sent to the unspecified address'],
-  [{ ...web, address: '224.0.0.1' }, 'address: IPVS does not balance multicast'],
-  [{ ...six, address: 'ff02::1' }, 'address: IPVS does not balance multicast'],
+  [{ ...web, address: '224.0.0.1' }, 'address: IPVS balances neither multicast nor broadcast'],
+  [{ ...six, address: 'ff02::1' }, 'address: IPVS balances neither multicast nor broadcast'],
+  [{ ...web, address: '255.255.255.255' }, 'address: IPVS balances neither multicast nor broadcast'],
+  [{ ...six, address: '::ffff:192.0.2.1' }, 'address: ::ffff:0:0/96 is not seen on the wire'],
   [{ ...web, port: 0 }, 'port: 0 (every port) needs persistence'],
   [{ ...web, onePacket: true }, 'onePacket: only UDP'],
   [{ ...web, persistence: { netmask: 0 } }, 'persistence.netmask: 0 sends every client to one server'],
@@ -123,20 +127,20 @@ const badDestinations: [ServiceKey, Destination, typeof TypeError | typeof Range
   [web, { address: '224.1.1.1' }, RangeError, 'address: a real server needs a unicast address'],
   [web, { address: '255.255.255.255' }, RangeError, 'address: a real server needs a unicast address'],
   [web, { ...real, tunnel: { type: 'gre' } }, RangeError, 'tunnel: only with forwarding tunneling'],
-  [web, { ...real, forwarding: 'tunneling', tunnel: { type: 'gue' } }, TypeError, 'tunnel.port: gue needs'],
-  [
-    web,
-    { ...real, forwarding: 'tunneling', tunnel: { port: 1 } },
-    TypeError,
-    'tunnel.port: ipip has no port',
-  ],
+  [web, { ...real, forwarding: 'tunneling', tunnel: { type: 'gue' } }, RangeError, 'tunnel.port: gue needs'],
+  [web, { ...real, forwarding: 'tunneling', tunnel: { port: 1 } }, RangeError, 'the other types have none'],
   [
     web,
     { ...real, forwarding: 'tunneling', tunnel: { checksum: 'plain' } },
-    TypeError,
+    RangeError,
     'ipip has no checksum',
   ],
-  [web, { ...real, tunnel: { type: 'gre', checksum: 'remote' } }, TypeError, 'remote offload is for gue'],
+  [
+    web,
+    { ...real, forwarding: 'tunneling', tunnel: { type: 'gre', checksum: 'remote' } },
+    RangeError,
+    'remote offload is for gue',
+  ],
   [web, { ...real, tunnel: { type: wrong('vxlan') } }, TypeError, 'tunnel.type: expected ipip, gue, gre'],
   [
     web,
@@ -153,9 +157,10 @@ test.each(badDestinations)('real server of %j: %j', async (service, destination,
 test.each([
   [web, { ...real, port: 8080, forwarding: 'direct-routing' }],
   [web, { ...real, port: 8080, forwarding: 'tunneling' }],
-  [{ fwmark: 1 }, { ...real, port: 8080 }],
+  [web, { ...real, forwarding: 'method-5' }],
+  [web, { ...real, forwarding: 'tunneling', tunnel: { type: 'type-9' } }],
 ] as const)('useless real server of %j: %j', async (service, destination) => {
-  await refused(ipvs.destinations.add(service, destination), RangeError, 'port: direct routing and tunneling')
+  await refused(ipvs.destinations.add(service, destination), RangeError, '{ force: true } sends it')
   await ipvs.destinations.add(service, destination, { force: true })
 })
 
@@ -192,5 +197,33 @@ test('an engine or netmask of a persistence that is no object fails', async () =
     ipvs.services.edit(web, { persistence: wrong([]) as Persistence }),
     TypeError,
     'persistence: expected',
+  )
+})
+
+test.each<[ServiceKey, Destination]>([
+  [{ fwmark: 1 }, { ...real, port: 8080 }], // a mark has no port that direct routing would have to keep
+  [web, { ...real, port: 0, forwarding: 'masquerading' }],
+  [{ ...web, port: 0 }, real],
+])('fine: real server of %j: %j', async (service, destination) => {
+  await ipvs.destinations.add(service, destination)
+})
+
+test('options', async () => {
+  await refused(
+    ipvs.zero(wrong({ signal: new AbortController() })),
+    TypeError,
+    'options.signal: expected an AbortSignal',
+  )
+  await refused(
+    ipvs.services.list(wrong({ signal: 1 })),
+    TypeError,
+    'options.signal: expected an AbortSignal',
+  )
+  await refused(ipvs.zero(wrong(null)), TypeError, 'options: expected an object, got null')
+  await refused(ipvs.services.add(web, wrong({ forse: true })), TypeError, 'did you mean force?')
+  await refused(
+    ipvs.services.add(web, { force: wrong(1) }),
+    TypeError,
+    'options.force: expected true or false',
   )
 })
