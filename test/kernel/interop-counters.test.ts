@@ -5,7 +5,8 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Ipvs, SnapshotService, Stats } from '../../lib/index.ts'
-import { counterLines, listing, nothingCounted, procLines } from './ipvsadm.ts'
+import { nothingCounted } from '../nothing.ts'
+import { counterLines, listing, procLines } from './ipvsadm.ts'
 import { type Namespace, namespace, open } from './namespace.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const

@@ -3,18 +3,11 @@
 
 import { expect, test } from 'vitest'
 import type { Destination, DestinationStatus, Service, SnapshotService } from '../../lib/index.ts'
+import { nothingCounted } from '../nothing.ts'
 import type { Case, Group } from './interop-case.ts'
 import { servers } from './interop-servers.ts'
 import { services } from './interop-services.ts'
-import {
-  apply,
-  counterLines,
-  listing,
-  nothingCounted,
-  procLines,
-  ruleLines,
-  thresholdLines,
-} from './ipvsadm.ts'
+import { apply, counterLines, listing, procLines, ruleLines, thresholdLines } from './ipvsadm.ts'
 import { moduleExists, namespace, open, since } from './namespace.ts'
 
 const groups = [...services, ...servers]

@@ -72,19 +72,6 @@ export const apply = (netns: Namespace, rules: readonly string[]): void => {
 export const ruleLines = (rules: readonly string[]): string[] =>
   rules.map((rule) => rule.replace(/ -[xy] \d+/g, '')).sort()
 
-export const nothingCounted: Stats = {
-  conns: 0n,
-  inPkts: 0n,
-  outPkts: 0n,
-  inBytes: 0n,
-  outBytes: 0n,
-  cps: 0,
-  inPps: 0,
-  outPps: 0,
-  inBps: 0,
-  outBps: 0,
-}
-
 /** Each service with its real servers. */
 const blocks = (lines: readonly string[]): string[] =>
   lines

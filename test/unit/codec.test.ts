@@ -10,6 +10,7 @@ import { destinationFromWire, destinationToWire } from '../../lib/model/destinat
 import { serviceFromWire, serviceKey, serviceToWire } from '../../lib/model/service.ts'
 import { MalformedError, Writer } from '../../lib/netlink/attr.ts'
 import { frame, NLM_F_REQUEST, stamp, walk } from '../../lib/netlink/message.ts'
+import { nothingCounted } from '../nothing.ts'
 import { daemon, destinationOf, service } from './arbitrary.ts'
 import { errorMessage } from './script.ts'
 
@@ -25,19 +26,6 @@ const throughWire = (body: WireMessage): WireMessage => {
     if (reply.kind === 'data') found = attributesOf(reply.command).read(view, reply.offset, reply.length)
   })
   return found!
-}
-
-const noStats = {
-  conns: 0n,
-  inPkts: 0n,
-  outPkts: 0n,
-  inBytes: 0n,
-  outBytes: 0n,
-  cps: 0,
-  inPps: 0,
-  outPps: 0,
-  inBps: 0,
-  outBps: 0,
 }
 
 const dotted = (netmask: string | number): string => {
@@ -70,7 +58,7 @@ const expectedService = (input: Service) => {
       ? { timeout, netmask: family === 'ipv6' ? netmask : dotted(netmask), ...(engine ? { engine } : {}) }
       : null,
     onePacket: input.onePacket ?? false,
-    stats: noStats,
+    stats: nothingCounted,
   }
 }
 
@@ -116,7 +104,7 @@ test(`${RUNS} real servers: what is written is read back`, () => {
         activeConns: 0,
         inactiveConns: 0,
         persistentConns: 0,
-        stats: noStats,
+        stats: nothingCounted,
       })
     }),
     { numRuns: RUNS },

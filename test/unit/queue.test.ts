@@ -160,15 +160,7 @@ test('thousands of calls share one signal without a warning of a leak', async ()
 
 test('an aborted task that still waits in the line rejects at once', async () => {
   const { socket, ipvs } = open()
-  let comeBack = (): void => undefined
-  const held = new Promise<void>((resolve) => {
-    comeBack = resolve
-  })
-  const { transact } = socket
-  socket.transact = async (request, count) => {
-    await held
-    return transact.call(socket, request, count)
-  }
+  const comeBack = socket.hold()
   const controller = new AbortController()
   const first = ipvs.zero()
   await new Promise(setImmediate)
@@ -313,15 +305,7 @@ test('a kernel that does not come back is not waited for without end', async () 
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   try {
     const { socket, ipvs } = open()
-    const { transact } = socket
-    let comeBack = (): void => undefined
-    const held = new Promise<void>((resolve) => {
-      comeBack = resolve
-    })
-    socket.transact = async (request, count) => {
-      await held
-      return transact.call(socket, request, count)
-    }
+    const comeBack = socket.hold()
     const calls = Promise.allSettled([ipvs.zero(), ipvs.services.list(), ipvs.flush()])
     await new Promise(setImmediate)
     await vi.advanceTimersByTimeAsync(2000)
@@ -330,7 +314,6 @@ test('a kernel that does not come back is not waited for without end', async () 
     comeBack()
     await new Promise(setImmediate)
     await new Promise(setImmediate)
-    socket.transact = transact
     await ipvs.zero()
   } finally {
     vi.useRealTimers()

@@ -81,6 +81,23 @@ export class ScriptedSocket implements Socket {
     this.closed = true
   }
 
+  /** Makes the kernel sit on every exchange until the function that is returned is called. */
+  hold(): () => void {
+    const { transact } = this
+    let release = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    this.transact = async (request, count) => {
+      await held
+      return transact.call(this, request, count)
+    }
+    return () => {
+      this.transact = transact
+      release()
+    }
+  }
+
   get messages(): Seen[] {
     return this.transactions.flat()
   }
