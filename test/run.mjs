@@ -16,7 +16,7 @@ const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
 Runs everything: formatting, lint and types; unit tests; the native code under sanitizers and a fuzzer
 (30 s); and the kernel tests in a machine that boots a distribution kernel. Sets up what is missing.
 
-  --only JOB      check, unit, c, fuzz, asan or kernel; may be repeated
+  --only JOB      check, unit, c, kmod, fuzz, asan or kernel; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -114,6 +114,7 @@ const hostJobs = {
   check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
   unit: unitTests,
   c: () => counted(...make('check')),
+  kmod: () => counted('make', '--no-print-directory', '-C', 'test/kmod', 'check'),
   asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
 }
