@@ -3,10 +3,12 @@
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { Hashing } from './hashing.js'
 import type { Socket } from './netlink/socket.js'
 
 interface Addon {
   readonly Socket: new (netns: string | number | null, receiveSize: number) => Socket
+  readonly hashing: Hashing
 }
 
 const built = fileURLToPath(new URL('../build/Release/ipvs.node', import.meta.url))

@@ -1,5 +1,5 @@
-// What JavaScript sees: class Socket. Arguments are checked so that nothing breaks here; that they make
-// sense is the caller's affair.
+// What JavaScript sees: class Socket, and the functions of predict.h. Arguments are checked so that nothing
+// breaks here; that they make sense is the caller's affair.
 // SPDX-License-Identifier: MIT
 #include <napi.h>
 
@@ -14,6 +14,7 @@
 #include "job.h"
 #include "netns.h"
 #include "outcome.h"
+#include "predict.h"
 #include "socket.h"
 #include "transport.h"
 
@@ -154,6 +155,7 @@ void Socket::release() {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Socket", Socket::define(env));
+  exports.Set("hashing", makeHashing(env));
   return exports;
 }
 

@@ -10,7 +10,7 @@ import { addressToWire, familyName, hostPort, INT_MAX, nameIn, statsFromWire } f
 
 const destinationSettings = ['forwarding', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel']
 const destinationReadings = ['family', 'activeConns', 'inactiveConns', 'persistentConns', 'stats']
-const destinationFields = new Set(['address', 'port', ...destinationReadings, ...destinationSettings])
+export const destinationFields = new Set(['address', 'port', ...destinationReadings, ...destinationSettings])
 const destinationEdits = new Set(destinationSettings)
 const DEFAULT_FORWARDING = abi.forwardings['direct-routing']
 

@@ -175,7 +175,7 @@ const flagsToWire = (
 }
 
 const [flag1, flag2, flag3] = abi.serviceFlags.scheduler
-const schedulerFlagBits = {
+export const schedulerFlagBits = {
   fallback: flag1,
   port: flag2,
   'flag-1': flag1,

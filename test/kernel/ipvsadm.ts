@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import type { DestinationStatus, SnapshotService, Stats } from '../../lib/index.ts'
+import type { DestinationStatus, SnapshotService } from '../../lib/index.ts'
 import type { Namespace } from './namespace.ts'
 
 /** Everything that is compared, each line with single spaces. */

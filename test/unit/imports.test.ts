@@ -11,7 +11,7 @@ const lib = join(root, 'lib')
 
 /** From the bottom to the top; a file imports from its own layer or from below. */
 const layers: readonly (readonly RegExp[])[] = [
-  [/^addon$/, /^netlink\//], // netlink/ also among itself
+  [/^addon$/, /^hashing$/, /^netlink\//], // netlink/ also among itself
   [/^abi$/],
   [/^types$/, /^check$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
@@ -19,9 +19,11 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^queue$/],
   [/^services$/, /^destinations$/, /^daemons$/],
   [/^snapshot$/],
+  [/^predict\//],
   [/^director$/],
   [/^ipvs$/, /^sync$/],
   [/^index$/],
+  [/^cli\//],
 ]
 
 const layerOf = (file: string): number => layers.findIndex((patterns) => patterns.some((p) => p.test(file)))
@@ -54,8 +56,9 @@ test('netlink/ knows nothing of IPVS', () => {
   expect(above).toEqual([])
 })
 
-test('only the socket loads the addon', () => {
+test('only the socket and the hashing functions load the addon', () => {
   expect(imports.filter(({ to, typeOnly }) => to === 'addon' && !typeOnly).map(({ from }) => from)).toEqual([
+    'hashing',
     'netlink/socket',
   ])
 })
