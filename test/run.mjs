@@ -9,6 +9,8 @@ import { build } from '../scripts/build.mjs'
 import { main, root } from '../scripts/lib.mjs'
 import { setup } from '../scripts/setup.mjs'
 import { addCounts, countsOf, failed, noCounts, passed } from './counts.mjs'
+import { schedulerModules } from './kmod/modules.mjs'
+import { findKernel } from './vm/kernel.mjs'
 import { runInVm } from './vm/run.mjs'
 
 const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
@@ -16,7 +18,7 @@ const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
 Runs everything: formatting, lint and types; unit tests; the native code under sanitizers and a fuzzer
 (30 s); and the kernel tests in a machine that boots a distribution kernel. Sets up what is missing.
 
-  --only JOB      check, unit, c, kmod, fuzz, asan or kernel; may be repeated
+  --only JOB      check, unit, c, kmod, fuzz, asan, kernel or (only so) schedulers; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -71,15 +73,21 @@ async function vitestIn(folder, project, run) {
 }
 
 /** The kernel tests, in a machine of their own; `kernel` as test/vm/run.mjs takes it. */
-export async function kernelTests({ kernel, files = [] } = {}) {
+export const kernelTests = ({ kernel } = {}) => testsInMachine('kernel', kernel)
+
+/** Those of the scheduler modules, built for that kernel first. Only by --only: they take as long again. */
+const schedulerTests = async ({ kernel } = {}) =>
+  testsInMachine('schedulers', kernel, { IPVS_TEST_MODULES: await schedulerModules(findKernel(kernel)) })
+
+async function testsInMachine(project, kernel, env = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
   try {
-    return await vitestIn(folder, 'kernel', async (command) => {
+    return await vitestIn(folder, project, async (command) => {
       const { status } = await runInVm({
-        command: [process.execPath, ...command.slice(1), ...files],
+        command: [process.execPath, ...command.slice(1)],
         cwd: root,
         kernel,
-        env: { IPVS_TEST_KERNEL: 'disposable' },
+        env: { ...env, IPVS_TEST_KERNEL: 'disposable' },
         cpus: Math.min(2, cpus().length),
         shares: [folder],
         timeout: 1200,
@@ -119,12 +127,13 @@ const hostJobs = {
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
 }
 /** … and beside them what runs in the test machine. */
-const machineJobs = { kernel: kernelTests }
+const machineJobs = { kernel: kernelTests, schedulers: schedulerTests }
+const onlyWhenNamed = ['schedulers']
 
 async function runInTurn(jobs, only, options) {
   let total = noCounts
   for (const [name, job] of Object.entries(jobs)) {
-    if (only !== undefined && !only.includes(name)) continue
+    if (only === undefined ? onlyWhenNamed.includes(name) : !only.includes(name)) continue
     const start = performance.now()
     const counts = await job(options)
     const { passed: good, failed: bad } = counts

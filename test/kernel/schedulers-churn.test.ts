@@ -1,0 +1,84 @@
+// A hundred directors come, change and go with traffic and with rebuilds pending; then the modules can be unloaded.
+// SPDX-License-Identifier: MIT
+
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { Director } from './schedulers-director.ts'
+import { loaded, ours, unload } from './schedulers-modules.ts'
+import { hosts, web } from './schedulers-servers.ts'
+
+const DIRECTORS = 100
+const LANES = 4
+const schedulers = ['msh', 'mh', 'maglev', 'wlc', 'hrw', 'sh'] as const
+const servers = hosts(10).map((server, i) => ({ ...server, weight: i * i }))
+
+/** All that can be done to a service, one scheduler after the other, each following each in some director. */
+const change = async ({ ipvs: { services, destinations } }: Director, number: number): Promise<void> => {
+  const changes = schedulers.flatMap((_, i) => [
+    services.edit(web, { scheduler: schedulers[(i * ((number % 5) + 1) + number) % schedulers.length]! }),
+    ...servers.slice(0, 4).map((server) => destinations.edit(web, server, { weight: 1 + i })),
+    ...servers.slice(3, 6).map((server) => destinations.delete(web, server)),
+    destinations.edit(web, servers[7]!, { weight: 0 }),
+    ...servers.slice(3, 6).map((server) => destinations.add(web, server)),
+    destinations.edit(web, servers[7]!, { weight: 49 }),
+  ])
+  await Promise.all(changes)
+  // The one that rebuilds later has the last word.
+  await Promise.all([
+    services.edit(web, { scheduler: 'maglev' }),
+    ...servers.map((server) => destinations.edit(web, server, { weight: 5 })),
+    ...servers.slice(7).map((server) => destinations.delete(web, server)),
+  ])
+}
+
+/** Resolves to whether a rebuild was pending when the director ended. */
+const life = async (number: number): Promise<boolean> => {
+  const at = await Director.begin()
+  try {
+    await at.ipvs.services.add({
+      ...web,
+      scheduler: schedulers[number % schedulers.length],
+      schedulerFlags: ['flag-1'],
+    })
+    // More or less of it goes on when the director ends.
+    const sprayed = Array.from({ length: 20 }, (_, i) =>
+      at.spray({ count: 500, sourcePort: i }).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await Promise.all(servers.map((server) => at.ipvs.destinations.add(web, server)))
+    await change(at, number)
+    expect(await at.ipvs.destinations.list(web)).toHaveLength(7)
+    expect(await sprayed[number % 20]).toBe(true)
+    return at.pending('maglev')
+  } finally {
+    await at.end()
+  }
+}
+
+test('a hundred directors change all the time, end with rebuilds pending, and leave nothing behind', async () => {
+  execFileSync('modprobe', ['-a', ...ours.map((name) => `ip_vs_${name}`)])
+  const delay = '/sys/module/ip_vs_maglev/parameters/rebuild_ms'
+  let next = 0
+  let pending = 0
+  const start = Date.now()
+  const lane = async (until: number): Promise<void> => {
+    while (next < until) if (await life(next++)) pending++
+  }
+  const lives = async (until: number): Promise<void> => {
+    await Promise.all(Array.from({ length: LANES }, () => lane(until)))
+  }
+  // Rebuilt again and again beside the traffic; then not before the end.
+  writeFileSync(delay, '1')
+  await lives(DIRECTORS / 2)
+  pending = 0
+  writeFileSync(delay, '60000')
+  await lives(DIRECTORS)
+  expect(pending).toBe(DIRECTORS / 2)
+  const churned = Date.now()
+  await unload()
+  for (const name of ours) expect(loaded(`ip_vs_${name}`)).toBe(false)
+  console.log(`${DIRECTORS} directors in ${churned - start} ms, unloaded after ${Date.now() - churned} ms`)
+}, 180_000)
