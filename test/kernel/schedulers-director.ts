@@ -49,6 +49,13 @@ export interface Connection {
   readonly server: string
 }
 
+interface Filter {
+  readonly sourcePort?: number | undefined
+  readonly where?: (connection: Connection) => boolean
+}
+
+const PATIENCE = 5000
+
 /** Packets to anywhere go into a dummy, after IPVS has seen them. */
 const links = `link set lo up
 link add out type dummy
@@ -154,32 +161,47 @@ export class Director {
     return { taken, refused, seconds }
   }
 
-  /** All, or those of clients with this port. */
-  connections(sourcePort?: number): Connection[] {
+  /**
+   * Those of clients with this port, and of which `where` holds. Since 7.1 the kernel moves connections to a larger
+   * table meanwhile, and a reader finds some twice or not at all: hence this waits for `count` of them.
+   */
+  async connections(count: number, { sourcePort, where = () => true }: Filter = {}): Promise<Connection[]> {
+    const deadline = Date.now() + PATIENCE
+    for (;;) {
+      const found = this.#readConnections(sourcePort).filter(where)
+      if (found.length === count || Date.now() > deadline) return found
+      await setTimeout(100)
+    }
+  }
+
+  #readConnections(sourcePort?: number): Connection[] {
     const lines = this.read('ip_vs_conn').split('\n').slice(1, -1)
     const port = sourcePort?.toString(16).toUpperCase().padStart(4, '0')
-    return lines.flatMap((line) => {
+    const found = new Map<string, Connection>()
+    for (const line of lines) {
       const [protocol, from, fromPort, to, toPort, server, serverPort] = line.split(/\s+/, 7) as string[]
-      if (port !== undefined && port !== fromPort) return []
-      return {
+      if (port !== undefined && port !== fromPort) continue
+      found.set(`${protocol} ${from} ${fromPort} ${to} ${toPort}`, {
         protocol: protocol!.toLowerCase(),
         client: endpoint(from!, fromPort!),
         service: endpoint(to!, toPort!),
         server: nameOf(endpoint(server!, serverPort!)),
-      }
-    })
+      })
+    }
+    return [...found.values()]
   }
 
-  /** The server of each client with this port. */
-  placement(sourcePort: number): Map<string, string> {
-    return new Map(this.connections(sourcePort).map(({ client, server }) => [client.address, server]))
+  /** The server of each of so many clients with this port. */
+  async placement(count: number, sourcePort: number): Promise<Map<string, string>> {
+    const connections = await this.connections(count, { sourcePort })
+    return new Map(connections.map(({ client, server }) => [client.address, server]))
   }
 
   /** Sends packets of new clients and tells where they went. Throws if one was refused. */
   async place(sourcePort: number, clients: Clients = {}): Promise<Map<string, string>> {
     const { taken, refused } = await this.spray({ ...clients, sourcePort })
     if (refused !== 0) throw new Error(`${refused} of ${taken + refused} clients were refused`)
-    const placement = this.placement(sourcePort)
+    const placement = await this.placement(taken, sourcePort)
     if (placement.size !== taken) throw new Error(`${taken} clients, but ${placement.size} connections`)
     return placement
   }

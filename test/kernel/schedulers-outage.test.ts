@@ -61,7 +61,8 @@ test.each(ours)(
     const refusing = await at.spray({ count: 3000, sourcePort: 1001 })
     expect(refusing.refused).toBeGreaterThanOrEqual(own - 1)
     expect(refusing.refused).toBeLessThanOrEqual(own)
-    const kept = at.placement(1001)
+    const kept = await at.placement(refusing.taken, 1001)
+    expect(kept.size).toBe(refusing.taken)
     for (const [client, server] of kept) expect(server).toBe(before.get(client))
 
     await at.ipvs.services.edit(web, { schedulerFlags: ['fallback'] })
@@ -101,7 +102,7 @@ test.each(ours)('%s: with every server overloaded, a packet costs bounded work',
   // Each takes one: all of them are found.
   const filling = await at.spray({ count: 3000 })
   expect(filling).toMatchObject({ taken: 1000, refused: 2000 })
-  expect(new Set(at.placement(1000).values()).size).toBe(1000)
+  expect(new Set((await at.placement(1000, 1000)).values()).size).toBe(1000)
   const { refused, seconds } = await at.spray({ count: 2000, sourcePort: 1001 })
   expect(refused).toBe(2000)
   console.log(

@@ -54,9 +54,10 @@ const refusedOf = async (
   }
   const { taken, refused } = await at.spray({ ...clients, to: service })
   expect(taken + refused).toBe(1000)
-  const connections = at
-    .connections(clients.from === undefined ? clients.sourcePort : undefined)
-    .filter((connection) => connection.service.address === service.address)
+  const connections = await at.connections(taken, {
+    sourcePort: clients.from === undefined ? clients.sourcePort : undefined,
+    where: (connection) => connection.service.address === service.address,
+  })
   expect(connections).toHaveLength(taken)
   const wrong = connections.filter(({ client, server }) => {
     const predicted = prediction.destinationOf(client)

@@ -61,11 +61,9 @@ const kinds: readonly Kind[] = [
 const reached = async (at: Director, clients: Clients & { from: string }): Promise<ReadonlySet<string>> => {
   expect(await at.spray({ ...clients, count: 100 })).toMatchObject({ taken: 100, refused: 0 })
   const first = clients.sourcePort ?? 1000
-  const own = at
-    .connections()
-    .filter(
-      ({ client: { address, port } }) => address === clients.from && port >= first && port < first + 100,
-    )
+  const own = await at.connections(100, {
+    where: ({ client: { address, port } }) => address === clients.from && port >= first && port < first + 100,
+  })
   expect(own).toHaveLength(100)
   expect(new Set(own.map(({ protocol }) => protocol))).toEqual(new Set([clients.to?.protocol ?? 'tcp']))
   return new Set(own.map(({ server }) => server))
@@ -94,7 +92,7 @@ test.each(ours)('%s: persistence keeps a client where it was, whatever its port'
   for (const host of [7, 8, 9])
     await at.spray({ from: `198.51.100.${host}`, count: 30, sourcePort: 1000 * host })
   // The template is a connection of port 0.
-  const connections = at.connections()
+  const connections = await at.connections(91)
   expect(connections.filter(({ client }) => client.port === 0)).toMatchObject([
     { client: { address: '198.51.100.0' } },
   ])
