@@ -12,24 +12,19 @@
 #include <linux/sched.h>
 #define IPVS_RELAX() cond_resched()
 #define IPVS_NAME "maglev"
+#define IPVS_REBUILD_MS 20
 #include "load.h"
 
 static unsigned int table_size = IPVS_MAGLEV_SIZE_DEFAULT;
 module_param(table_size, uint, 0444);
 MODULE_PARM_DESC(table_size, "Slots, a prime, the same on all directors (16381)");
 
-static unsigned int rebuild_ms = 20;
-module_param(rebuild_ms, uint, 0644);
+module_param_named(rebuild_ms, ipvs_rebuild_ms, uint, 0644);
 MODULE_PARM_DESC(rebuild_ms, "Milliseconds to collect changes for, 0 for none (20)");
 
 static u32 ipvs_size(void)
 {
 	return table_size;
-}
-
-static unsigned int ipvs_delay(void)
-{
-	return READ_ONCE(rebuild_ms);
 }
 
 static int ipvs_fill(const struct ipvs_entries *entries,

@@ -12,23 +12,21 @@
 #include <linux/sched.h>
 #define IPVS_RELAX() cond_resched()
 #define IPVS_NAME "msh"
+#define IPVS_REBUILD_MS 20
 #include "load.h"
 
 static unsigned int slot_bits = IPVS_MSH_BITS_DEFAULT;
 module_param(slot_bits, uint, 0444);
 MODULE_PARM_DESC(slot_bits, "2^slot_bits slots, the same on all directors (15)");
 
+module_param_named(rebuild_ms, ipvs_rebuild_ms, uint, 0644);
+MODULE_PARM_DESC(rebuild_ms, "Milliseconds to collect changes for, 0 for none (20)");
+
 static struct ipvs_msh msh;
 
 static u32 ipvs_size(void)
 {
 	return 1U << slot_bits;
-}
-
-/* A change is cheap. */
-static unsigned int ipvs_delay(void)
-{
-	return 0;
 }
 
 static int ipvs_fill(const struct ipvs_entries *entries,

@@ -7,8 +7,8 @@
  * point, no byte order, no word size. C (gnu89 on) and C++.
  *
  * The contract, version IPVS_SCHED_CONTRACT. Directors choose alike when they
- * have the same servers and weights, seed, table size and contract version; any
- * change of what follows is a new version.
+ * have the same servers and weights, flags of the service, seed, table size and
+ * contract version; any change of what follows is a new version.
  *
  *  key     family 4 or 6; address as 32-bit words in host order, most
  *          significant first, one for IPv4 and four for IPv6 (others 0); port
@@ -55,11 +55,15 @@ struct ipvs_msh {
 	u64 factor[5];		/* of the address words, of the port */
 };
 
+#define IPVS_PHASE_BITS		12
+#define IPVS_PHASE_MASK		((1U << IPVS_PHASE_BITS) - 1)
+
 /* Scratch memory of ipvs_maglev_fill(), one for each server. */
 struct ipvs_turn {
-	s64 credit;
-	u32 next;
+	u32 next;		/* where its permutation is */
 	u32 skip;
+	u32 due;		/* n + phase for its n-th further slot */
+	u32 heap;		/* of servers: this place in it */
 };
 
 /*
@@ -170,60 +174,83 @@ static inline void ipvs_maglev_take(u16 *slots, u32 size,
 	slots[turn->next] = (u16)server;
 }
 
+/* Whether @a is due before @b: (n + phase) / weight is less, exactly. */
+static inline int ipvs_turn_before(const struct ipvs_server *servers,
+				   const struct ipvs_turn *turns, u32 a, u32 b)
+{
+	u64 a_due = (u64)turns[a].due * servers[b].weight;
+	u64 b_due = (u64)turns[b].due * servers[a].weight;
+
+	return a_due != b_due ? a_due < b_due : a < b;
+}
+
+/* Restores the heap of @count servers below the place @at. */
+static inline void ipvs_turn_sink(const struct ipvs_server *servers,
+				  struct ipvs_turn *turns, u32 count, u32 at)
+{
+	u32 server = turns[at].heap;
+	u32 child;
+
+	for (child = 2 * at + 1; child < count; child = 2 * at + 1) {
+		if (child + 1 < count &&
+		    ipvs_turn_before(servers, turns, turns[child + 1].heap,
+				     turns[child].heap))
+			child++;
+		if (ipvs_turn_before(servers, turns, server, turns[child].heap))
+			break;
+		turns[at].heap = turns[child].heap;
+		at = child;
+	}
+	turns[at].heap = server;
+}
+
 /*
  * Maglev (Eisenbud et al. 2016) with fractional turns. @size is a prime. Each
  * server has a permutation of the slots: from (id low word) * size >> 32, step
- * 1 + ((id high word) * (size - 1) >> 32). In round 0 every server takes the
- * first free slot of its permutation; then it takes its n-th further one in the
- * first round r with r * weight >= (n + 1/2) * 2^k, where 2^k is the power of
- * two next to the mean weight, not below it. It depends on nothing else, so
- * that a weight of 99 instead of 100, or one server less, leaves the others'
- * turns where they were.
+ * 1 + ((id high word) * (size - 1) >> 32). First every server takes the first
+ * free slot of its permutation. Then they take further ones, a server its n-th
+ * at the time (n + phase) / weight with a phase of (id mod 2^12) / 2^12 (of two
+ * at the same time the first in order goes first), until no slot is left. So
+ * every server has one slot or, if that is more, as many as its weight gives
+ * it, rounded up or down by chance; and whatever happens to one server, the
+ * others' turns are where they were.
  *
- * At most 2 * @size / @count + 3 rounds, whatever the weights are; about
- * @size * ln(@size) probes. Beyond @size servers the last ones get no slot.
+ * Takes O(@size * log(@count)) and about @size * ln(@size) probes, whatever the
+ * weights are. Beyond @size servers the last ones get no slot.
  */
 static inline void ipvs_maglev_fill(u16 *slots, u32 size,
 				    const struct ipvs_server *servers,
 				    u32 count, struct ipvs_turn *turns)
 {
-	s64 unit = 1;
-	u64 total = 0;
-	u32 live = 0, left = size;
+	u32 live = 0;
+	u32 left = size;
 	u32 i;
 
 	for (i = 0; i < size; i++)
 		slots[i] = IPVS_NONE;
-	for (i = 0; i < count; i++) {
-		total += servers[i].weight;
-		live += !!servers[i].weight;
-	}
-	if (!live)
-		return;
-	while ((u64)unit * live < total)
-		unit <<= 1;
-
-	/* In halves of weight units: a slot costs 2 * @unit. */
 	for (i = 0; i < count && left; i++) {
 		if (!servers[i].weight)
 			continue;
 		turns[i].next = ipvs_maglev_slot((u32)servers[i].id, size);
 		turns[i].skip = 1 + ipvs_maglev_slot((u32)(servers[i].id >> 32),
 						     size - 1);
-		turns[i].credit = -3 * unit;
+		turns[i].due = (u32)(1 << IPVS_PHASE_BITS |
+				     (servers[i].id & IPVS_PHASE_MASK));
+		turns[live++].heap = i;
 		ipvs_maglev_take(slots, size, &turns[i], i);
 		left--;
 	}
-	for (i = 0; left; i = i + 1 < count ? i + 1 : 0) {
-		if (!servers[i].weight)
-			continue;
-		turns[i].credit += 2 * (s64)servers[i].weight;
-		for (; turns[i].credit >= 0 && left; left--) {
-			ipvs_maglev_take(slots, size, &turns[i], i);
-			turns[i].credit -= 2 * unit;
-			if (!(left & 255))
-				IPVS_RELAX();
-		}
+	if (!live)
+		return;
+	for (i = live / 2; i; i--)
+		ipvs_turn_sink(servers, turns, live, i - 1);
+	for (; left; left--) {
+		i = turns[0].heap;
+		ipvs_maglev_take(slots, size, &turns[i], i);
+		turns[i].due += 1 << IPVS_PHASE_BITS;
+		ipvs_turn_sink(servers, turns, live, 0);
+		if (!(left & 255))
+			IPVS_RELAX();
 	}
 }
 
@@ -234,9 +261,9 @@ static inline u64 ipvs_sum(u64 sum, u64 word)
 }
 
 /*
- * Equal if, and practically only if, two directors choose alike. @size is 0
- * for hrw, which has no slots. Not for the eyes of clients: it tells about the
- * seed.
+ * Equal if, and practically only if, two directors whose services have the same
+ * flags choose alike. @size is 0 for hrw, which has no slots. Not for the eyes
+ * of clients: it tells about the seed.
  */
 static inline u64 ipvs_checksum(const struct ipvs_server *servers, u32 count,
 				const u16 *slots, u32 size)

@@ -25,7 +25,10 @@ static inline void ipvs_key_set(struct ipvs_key *key, u16 af,
 	}
 }
 
-/* 0 if the packet has none. An ICMP error is read at the packet within. */
+/*
+ * 0 if the packet has none. An ICMP error is read at the packet within. Later
+ * fragments do not come here.
+ */
 static inline __be16 ipvs_client_port(const struct sk_buff *skb,
 				      const struct ip_vs_iphdr *iph)
 {
@@ -34,8 +37,6 @@ static inline __be16 ipvs_client_port(const struct sk_buff *skb,
 
 	if (iph->protocol != IPPROTO_TCP && iph->protocol != IPPROTO_UDP &&
 	    iph->protocol != IPPROTO_SCTP)
-		return 0;
-	if (iph->fragoffs)
 		return 0;
 	ports = skb_header_pointer(skb, iph->len, sizeof(buffer), buffer);
 	if (!ports)

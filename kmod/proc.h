@@ -24,21 +24,25 @@ static void ipvs_proc_stop(struct seq_file *seq, void *v)
 	mutex_unlock(&ipvs_states_lock);
 }
 
-static void ipvs_proc_address(struct seq_file *seq,
-			      const struct ipvs_state *state)
+static void ipvs_proc_service(struct seq_file *seq,
+			      const struct ip_vs_service *svc)
 {
-	int family = state->af == AF_INET6 ? 6 : 4;
+	bool fallback = READ_ONCE(svc->flags) & IP_VS_SVC_F_SCHED1;
+	bool port = READ_ONCE(svc->flags) & IP_VS_SVC_F_SCHED2;
+	int family = svc->af == AF_INET6 ? 6 : 4;
 
-	if (state->fwmark)
-		seq_printf(seq, "FWM %d %u", family, state->fwmark);
+	if (svc->fwmark)
+		seq_printf(seq, "FWM %d %u", family, svc->fwmark);
 	else if (family == 6)
 		seq_printf(seq, "%s 6 [%pI6c]:%u",
-			   ip_vs_proto_name(state->protocol),
-			   &state->addr.in6, ntohs(state->port));
+			   ip_vs_proto_name(svc->protocol), &svc->addr.in6,
+			   ntohs(svc->port));
 	else
-		seq_printf(seq, "%s 4 %pI4:%u",
-			   ip_vs_proto_name(state->protocol),
-			   &state->addr.ip, ntohs(state->port));
+		seq_printf(seq, "%s 4 %pI4:%u", ip_vs_proto_name(svc->protocol),
+			   &svc->addr.ip, ntohs(svc->port));
+	seq_printf(seq, " %s%s%s", fallback ? "fallback" : "",
+		   fallback && port ? "," : "",
+		   port ? "port" : fallback ? "" : "-");
 }
 
 static int ipvs_proc_show(struct seq_file *seq, void *v)
@@ -47,21 +51,21 @@ static int ipvs_proc_show(struct seq_file *seq, void *v)
 	struct ipvs_state *state;
 
 	if (v == &ipvs_states) {
-		seq_puts(seq, "Prot Family Service Contract Servers Slots Checksum Builds Pending\n");
+		seq_puts(seq, "Prot Family Service Flags Contract Servers Slots Checksum Builds Pending\n");
 		return 0;
 	}
 	state = list_entry(v, struct ipvs_state, list);
-	if (state->net != seq_file_net(seq))
+	if (state->svc->ipvs->net != seq_file_net(seq))
 		return SEQ_SKIP;
 
 	mutex_lock(&state->lock);
 	table = ipvs_live(state);
-	ipvs_proc_address(seq, state);
+	ipvs_proc_service(seq, state->svc);
 	seq_printf(seq, " %u %u %u %016llx %llu %d\n", IPVS_SCHED_CONTRACT,
 		   table->count, table->size,
 		   ipvs_checksum(table->servers, table->count, table->slots,
 				 table->size),
-		   state->builds, state->dirty);
+		   state->builds, state->dirty || state->incomplete);
 	mutex_unlock(&state->lock);
 	return 0;
 }
@@ -73,7 +77,7 @@ static const struct seq_operations ipvs_proc_operations = {
 	.show = ipvs_proc_show,
 };
 
-/* For root only: checksums tell about the seed. */
+/* For the namespace's root only: checksums tell about the seed. */
 static int __net_init ipvs_proc_init(struct net *net)
 {
 	if (!proc_create_net(KBUILD_MODNAME, 0400, net->proc_net,

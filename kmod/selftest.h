@@ -9,9 +9,10 @@ static inline int ipvs_selftest_key(u64 seed, u32 family, u32 a0, u32 a1,
 				    u32 a2, u32 a3, u32 port, u32 client,
 				    u64 id, u32 slot)
 {
-	struct ipvs_key key = { family, { a0, a1, a2, a3 }, port };
+	struct ipvs_key key;
 	struct ipvs_msh msh;
 
+	ipvs_selftest_set(&key, family, a0, a1, a2, a3, port);
 	ipvs_msh_init(&msh, seed);
 	return ipvs_client(seed, &key) == client &&
 	       ipvs_server_id(seed, &key) == id &&

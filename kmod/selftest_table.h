@@ -17,20 +17,30 @@ struct ipvs_selftest {
 
 enum ipvs_selftest_scheduler { IPVS_HRW, IPVS_MSH, IPVS_MAGLEV };
 
+/* Sparse takes an initialiser in an inlined function for two. */
+static inline void ipvs_selftest_set(struct ipvs_key *key, u32 family, u32 a0,
+				     u32 a1, u32 a2, u32 a3, u32 port)
+{
+	key->family = family;
+	key->address[0] = a0;
+	key->address[1] = a1;
+	key->address[2] = a2;
+	key->address[3] = a3;
+	key->port = port;
+}
+
 /* Server @i of @count, by the rules that vectors.def tells. */
 static inline void ipvs_selftest_server(struct ipvs_server *server, u64 seed,
 					u32 family, u32 count, u32 weights,
 					u32 i)
 {
-	struct ipvs_key key = { family, { 0, 0, 0, 0 }, 80 + i % 3 };
+	struct ipvs_key key;
 
-	if (family == 4) {
-		key.address[0] = 0x0a000000 + i;
-	} else {
-		key.address[0] = 0x20010db8;
-		key.address[1] = i;
-		key.address[3] = i ^ 0x5a;
-	}
+	if (family == 4)
+		ipvs_selftest_set(&key, 4, 0x0a000000 + i, 0, 0, 0, 80 + i % 3);
+	else
+		ipvs_selftest_set(&key, family, 0x20010db8, i, 0, i ^ 0x5a,
+				  80 + i % 3);
 	server->id = ipvs_server_id(seed, &key);
 	server->unused = 0;
 	if (weights == 0)
@@ -50,7 +60,7 @@ static inline u64 ipvs_selftest_choices(const struct ipvs_selftest *memory,
 					enum ipvs_selftest_scheduler scheduler,
 					u64 seed, u32 count, u32 size)
 {
-	struct ipvs_key key = { 4, { 0, 0, 0, 0 }, 0 };
+	struct ipvs_key key;
 	struct ipvs_msh msh;
 	u64 sum = 0;
 	u32 bits = 0;
@@ -58,6 +68,7 @@ static inline u64 ipvs_selftest_choices(const struct ipvs_selftest *memory,
 
 	while (1U << bits < size)
 		bits++;
+	ipvs_selftest_set(&key, 4, 0, 0, 0, 0, 0);
 	ipvs_msh_init(&msh, seed);
 	for (i = 0; i < IPVS_SELFTEST_CLIENTS; i++) {
 		u32 client;

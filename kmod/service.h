@@ -8,7 +8,7 @@
  * stays until the work item could build a new one. A deleted server is taken
  * out of the table in place, at once, which needs no memory.
  *
- * A module defines ipvs_size(), ipvs_delay() and ipvs_fill().
+ * A module defines IPVS_REBUILD_MS, ipvs_size() and ipvs_fill().
  */
 #ifndef IPVS_SERVICE_H
 #define IPVS_SERVICE_H
@@ -30,20 +30,16 @@ struct ipvs_state {
 	unsigned long built;		/* when, in jiffies */
 	u64 builds;
 	struct delayed_work work;
-	/* For /proc; constant. */
+	/* For /proc; the service is there as long as it is in the list. */
 	struct list_head list;
-	struct net *net;
-	union nf_inet_addr addr;
-	u32 fwmark;
-	u16 af, protocol;
-	__be16 port;
+	const struct ip_vs_service *svc;
 };
 
 /* Slots of a table; 0 for none. */
 static u32 ipvs_size(void);
 
 /* Milliseconds for which changes are collected; 0 for none. */
-static unsigned int ipvs_delay(void);
+static unsigned int ipvs_rebuild_ms = IPVS_REBUILD_MS;
 
 /*
  * Fills next->slots. The entries' live and live_weight are about @old, which is
@@ -143,15 +139,31 @@ static void ipvs_work(struct work_struct *work)
 	mutex_unlock(&state->lock);
 }
 
-/* The first of many changes shows at once, the others all together. */
+/* Whether the table has anyone to give a client to. */
+static bool ipvs_serves(const struct ipvs_table *table)
+{
+	u32 i;
+
+	for (i = 0; i < table->count; i++) {
+		if (ipvs_dest_alive(READ_ONCE(table->dests[i])))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The first of many changes shows at once, the others all together; but a
+ * table that refuses every client is not kept for a moment.
+ */
 static void ipvs_changed(struct ipvs_state *state)
 {
-	unsigned long delay = msecs_to_jiffies(min(ipvs_delay(), 60000U));
-	unsigned long due = state->built + delay;
+	unsigned int ms = READ_ONCE(ipvs_rebuild_ms);
+	unsigned long delay = msecs_to_jiffies(min(ms, 60000U));
+	unsigned long age = jiffies - state->built;
 
 	state->dirty = true;
-	if (delay && time_before(jiffies, due))
-		queue_delayed_work(ipvs_workqueue, &state->work, due - jiffies);
+	if (age < delay && ipvs_serves(ipvs_live(state)))
+		queue_delayed_work(ipvs_workqueue, &state->work, delay - age);
 	else
 		ipvs_build_or_retry(state);
 }
@@ -199,12 +211,7 @@ static int ipvs_init_service(struct ip_vs_service *svc)
 		return -ENOMEM;
 	mutex_init(&state->lock);
 	INIT_DELAYED_WORK(&state->work, ipvs_work);
-	state->net = svc->ipvs->net;
-	state->addr = svc->addr;
-	state->fwmark = svc->fwmark;
-	state->af = svc->af;
-	state->protocol = svc->protocol;
-	state->port = svc->port;
+	state->svc = svc;
 
 	mutex_lock(&state->lock);
 	err = ipvs_entries_collect(&state->entries, ipvs_seed, svc);

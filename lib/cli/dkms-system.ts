@@ -111,7 +111,9 @@ export const servicesOf = async (name: string): Promise<readonly string[]> => {
   }
   for (const namespace of names('/run/netns')) {
     const file = join('/run/netns', namespace)
-    if (seen.has(`net:[${statSync(file).ino}]`)) continue
+    // A link to a container's namespace dangles when the container has ended.
+    const inode = statSync(file, { throwIfNoEntry: false })?.ino
+    if (inode === undefined || seen.has(`net:[${inode}]`)) continue
     const { stdout } = await run('nsenter', `--net=${file}`, 'cat', `/proc/net/${name}`)
     found.push(...parseServices(stdout).map((service) => `${service} in namespace ${namespace}`))
   }

@@ -50,7 +50,10 @@ export interface PredictOptions {
 export interface Client {
   /** In text, of the family of the service. */
   readonly address: string
-  /** Source port, 0..65535: needed with the flag `port`, else of no effect. Fragments and ICMP have 0. */
+  /**
+   * Source port, 0..65535: needed with the flag `port`, else of no effect. Of an ICMP error, the one of the packet it
+   * is about. IPVS itself refuses new connections from port 20, whatever the scheduler.
+   */
   readonly port?: number | undefined
 }
 
@@ -95,8 +98,9 @@ export interface Prediction<D extends PredictableDestination = PredictableDestin
   /** Slots; 0 for hrw, which has none. */
   readonly tableSize: number
   /**
-   * As the module shows it in /proc/net/ip_vs_NAME, 16 hexadecimal digits: directors with the same one choose alike.
-   * It tells about the seed: no secret of your clients', but not for their eyes. null for sh and mh.
+   * As the module shows it in /proc/net/ip_vs_NAME, 16 hexadecimal digits: directors with the same one and the same
+   * scheduler flags choose alike. It tells about the seed: no secret of your clients', but not for their eyes. null for
+   * sh and mh.
    */
   readonly checksum: string | null
   /**

@@ -1,6 +1,7 @@
 // Two directors that learned their servers in different order send every client to the same one.
 // SPDX-License-Identifier: MIT
 
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type Director, director } from './schedulers-director.ts'
 import { ours } from './schedulers-modules.ts'
@@ -39,6 +40,35 @@ const agreed = async (
 }
 
 const all = services.map(() => COUNT)
+
+/** What each of the thousand clients of a service gets, in few characters. */
+const digest = (placement: ReadonlyMap<string, string>): string =>
+  createHash('sha256')
+    .update(
+      [...placement]
+        .map((pair) => pair.join(' '))
+        .sort()
+        .join('\n'),
+    )
+    .digest('hex')
+    .slice(0, 16)
+
+/** The same on every kernel. */
+const known = {
+  msh: ['3f3d77cab9d59d89', '716d72d3188a3180', '513159bdebce6cb1'],
+  maglev: ['75bce568396f4652', 'b9322a4b0d6d34d4', '75e08e9672f27520'],
+  hrw: ['1e0a34ba3a2ee548', 'cb648703b415aec3', 'e51ec485ed7bfc9f'],
+} as const
+
+test.each(ours)('%s: directors with other kernels choose as this one', async (scheduler) => {
+  const at = await director()
+  const digests: string[] = []
+  for (const [i, { to, servers }] of services.entries()) {
+    await at.fill(scheduler, uneven(servers), to)
+    digests.push(digest(await at.place(1000 + i, { to, count: COUNT, seed: 1 + i })))
+  }
+  expect(digests).toEqual(known[scheduler])
+})
 
 test.each(ours)(
   '%s: they agree on every client, also after a drain, a delete and a return',

@@ -134,9 +134,19 @@ export class Director {
     return readFileSync(`/proc/${this.#sender.pid}/net/${name}`, 'utf8')
   }
 
+  /** Of the namespace's net.ipv4.vs. */
+  sysctl(name: string, value: number): void {
+    execFileSync('nsenter', [
+      `--net=/proc/${this.#sender.pid}/ns/net`,
+      'sysctl',
+      '-qw',
+      `net.ipv4.vs.${name}=${value}`,
+    ])
+  }
+
   /** What our scheduler shows of its services, without the counters of builds: equal where directors choose alike. */
   tables(scheduler: string): string[] {
-    return this.#lines(scheduler).map((line) => line.split(' ').slice(0, 7).join(' '))
+    return this.#lines(scheduler).map((line) => line.split(' ').slice(0, 8).join(' '))
   }
 
   #lines(scheduler: string): string[] {

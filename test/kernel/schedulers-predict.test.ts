@@ -50,7 +50,7 @@ const refusedOf = async (
   const prediction = predict(scheduler, destinations, options)
   if (isOurs(scheduler)) {
     const line = at.tables(scheduler).find((line) => line.includes(` ${nameOf(service)} `))!
-    expect(line.split(' ')[6]).toBe(prediction.checksum)
+    expect(line.split(' ')[7]).toBe(prediction.checksum)
   }
   const { taken, refused } = await at.spray({ ...clients, to: service })
   expect(taken + refused).toBe(1000)
@@ -122,4 +122,26 @@ test.each(all)('%s: an overloaded server, without fallback and with it', async (
   const options = { service: web, schedulerFlags: ['fallback'] } as const
   await at.ipvs.services.edit(web, { schedulerFlags: options.schedulerFlags })
   expect(await refusedOf(at, scheduler, list, options, { sourcePort: 1003 })).toBe(0)
+})
+
+// The client is where the packet within went, and IPVS looks at it from the other side.
+test.each(ours)('%s: an ICMP error comes to the server of the connection it is about', async (scheduler) => {
+  const at = await director()
+  at.sysctl('schedule_icmp', 1)
+  for (const [service, servers] of services) {
+    const options = { service, schedulerFlags: ['port'] } as const
+    await at.fill(scheduler, servers, service, { schedulerFlags: options.schedulerFlags })
+    const from = service === web6 ? '2001:db8::9' : '198.51.100.9'
+    const prediction = predict(scheduler, await known(at, service), options)
+    await at.spray({ to: { ...service, protocol: 'icmp' }, from, count: 100, sourcePort: 20_000 })
+    const connections = await at.connections(100, {
+      where: (connection) => connection.service.address === service.address,
+    })
+    expect(connections).toHaveLength(100)
+    expect(new Set(connections.map(({ client }) => client.port)).size).toBe(100)
+    for (const { client, server } of connections) {
+      expect(client.address).toBe(from)
+      expect(server).toBe(nameOf(prediction.destinationOf(client)!))
+    }
+  }
 })

@@ -1,6 +1,8 @@
 // msh, maglev and hrw: loaded by name, flags, ports, protocols, marks, persistence, servers of the other family.
 // SPDX-License-Identifier: MIT
 
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { ServiceKey } from '../../lib/index.ts'
 import { type Clients, type Director, director } from './schedulers-director.ts'
@@ -31,21 +33,68 @@ test('a service alone loads its scheduler: the client’s, and ipvsadm’s', asy
 test.each(ours)('%s: /proc shows the services of one namespace, with family and mark', async (scheduler) => {
   const [at, other] = [await director(), await director()]
   const { ipvs } = at
-  for (const service of [web, web6, { fwmark: 7 }, { fwmark: 7, family: 'ipv6' }] as const)
-    await ipvs.services.add({ ...service, scheduler })
+  for (const [service, schedulerFlags] of [
+    [web, []],
+    [web6, ['fallback']],
+    [{ fwmark: 7 }, ['port']],
+    [{ fwmark: 7, family: 'ipv6' }, ['fallback', 'port']],
+  ] as const)
+    await ipvs.services.add({ ...service, scheduler, schedulerFlags })
   const file = `ip_vs_${scheduler}`
   const slots = { msh: 32768, maglev: 16381, hrw: 0 }[scheduler]
   const lines = at.read(file).trim().split('\n')
-  expect(lines[0]).toBe('Prot Family Service Contract Servers Slots Checksum Builds Pending')
-  expect(lines.slice(1).map((line) => line.split(' ').slice(0, 6).join(' '))).toEqual([
-    `TCP 4 192.0.2.10:80 1 0 ${slots}`,
-    `TCP 6 [2001:db8:ffff::10]:80 1 0 ${slots}`,
-    `FWM 4 7 1 0 ${slots}`,
-    `FWM 6 7 1 0 ${slots}`,
+  expect(lines[0]).toBe('Prot Family Service Flags Contract Servers Slots Checksum Builds Pending')
+  expect(lines.slice(1).map((line) => line.split(' ').slice(0, 7).join(' '))).toEqual([
+    `TCP 4 192.0.2.10:80 - 1 0 ${slots}`,
+    `TCP 6 [2001:db8:ffff::10]:80 fallback 1 0 ${slots}`,
+    `FWM 4 7 port 1 0 ${slots}`,
+    `FWM 6 7 fallback,port 1 0 ${slots}`,
   ])
   expect(other.read(file)).toBe(`${lines[0]}\n`)
   await ipvs.flush()
   expect(at.read(file)).toBe(`${lines[0]}\n`)
+})
+
+test('a table that the algorithm or its contract does not allow is refused when the module is loaded', async () => {
+  await unload()
+  for (const [name, setting] of [
+    ['msh', 'slot_bits=7'],
+    ['msh', 'slot_bits=21'],
+    ['maglev', 'table_size=16380'],
+    ['maglev', 'table_size=241'],
+    ['maglev', 'table_size=131101'],
+  ] as const) {
+    expect(() => execFileSync('modprobe', [`ip_vs_${name}`, setting], { stdio: 'pipe' })).toThrow(
+      'Invalid argument',
+    )
+    expect(loaded(`ip_vs_${name}`)).toBe(false)
+  }
+})
+
+test.each(ours)('%s: who was refused for want of servers is not for a moment longer', async (scheduler) => {
+  const at = await director()
+  const { services, destinations } = at.ipvs
+  await services.add({ ...web, scheduler })
+  const setting = `/sys/module/ip_vs_${scheduler}/parameters/rebuild_ms`
+  const usual = existsSync(setting) ? readFileSync(setting) : undefined
+  if (usual) writeFileSync(setting, '60000')
+  try {
+    const [server, other] = hosts(2)
+    await destinations.add(web, server!)
+    expect(await at.spray({ count: 20 })).toMatchObject({ taken: 20, refused: 0 })
+    await destinations.edit(web, server!, { weight: 0 })
+    expect(await at.spray({ count: 20, sourcePort: 1001 })).toMatchObject({ taken: 0, refused: 20 })
+    await destinations.edit(web, server!, { weight: 1 })
+    expect(await at.spray({ count: 20, sourcePort: 1002 })).toMatchObject({ taken: 20, refused: 0 })
+    await destinations.delete(web, server!)
+    await destinations.add(web, other!)
+    expect(await at.spray({ count: 20, sourcePort: 1003 })).toMatchObject({ taken: 20, refused: 0 })
+    // A second one is only one more.
+    await destinations.add(web, server!)
+    expect(at.pending(scheduler)).toBe(usual !== undefined)
+  } finally {
+    if (usual) writeFileSync(setting, usual)
+  }
 })
 
 type Kind = readonly [name: string, service: ServiceKey, clients: Clients & { from: string }]

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Reads lines, each an order that is answered by a line:
-//   ADDRESS PORT COUNT SEED PROTOCOL(tcp|udp|sctp) SOURCE-PORT MARK [SOURCE-ADDRESS]
+//   ADDRESS PORT COUNT SEED PROTOCOL(tcp|udp|sctp|icmp) SOURCE-PORT MARK [SOURCE-ADDRESS]
+// icmp: errors (too big) about TCP packets from ADDRESS PORT to the client, as a router on the way sends them.
 // Clients are random addresses, the same for the same seed, no two alike; or the one address, with ports from
 // SOURCE-PORT on. The answer: how many packets the kernel took, how many it refused (EPERM: dropped in LOCAL_OUT),
 // and the seconds it took.
@@ -65,11 +66,18 @@ Bytes opening(const std::string& protocol, uint32_t port) {
   return header;
 }
 
+uint8_t number_of(int family, const std::string& protocol) {
+  if (protocol == "icmp") return family == AF_INET ? 1 : 58;
+  return protocol == "udp" ? 17 : protocol == "tcp" ? 6 : 132;
+}
+
+// With the addresses of the server and, left open, the client; the latter is the source.
 Bytes packet(int family, const std::string& protocol, const Bytes& to, const Bytes& transport) {
-  const uint8_t number = protocol == "udp" ? 17 : protocol == "tcp" ? 6 : 132;
+  const uint8_t number = number_of(family, protocol);
   Bytes header(family == AF_INET ? 20 : 40);
   if (family == AF_INET) {
     header[0] = 0x45;
+    put16(&header[2], static_cast<uint32_t>(header.size() + transport.size()));
     header[8] = 64;
     header[9] = number;
   } else {
@@ -81,6 +89,34 @@ Bytes packet(int family, const std::string& protocol, const Bytes& to, const Byt
   std::memcpy(&header[header.size() - to.size()], to.data(), to.size());
   header.insert(header.end(), transport.begin(), transport.end());
   return header;
+}
+
+// The error about a TCP packet from `to` to the client, which is left open; its place is returned.
+Bytes too_big(int family, const Bytes& to, uint32_t port, size_t* client, size_t* ports) {
+  Bytes error(8);
+  error[0] = family == AF_INET ? 3 : 2;
+  error[1] = family == AF_INET ? 4 : 0;
+  put16(&error[6], 1400);
+  Bytes inner = packet(family, "tcp", to, opening("tcp", 0));
+  const size_t header = family == AF_INET ? 20 : 40;
+  const size_t source = header - 2 * to.size();
+  std::memcpy(&inner[source], to.data(), to.size());
+  put16(&inner[header], port);
+  *client = error.size() + source + to.size();
+  *ports = error.size() + header + 2;
+  error.insert(error.end(), inner.begin(), inner.end());
+  return error;
+}
+
+// Of the ICMP message after the header, which for IPv6 includes the addresses.
+void put_checksum(int family, Bytes* data) {
+  const size_t header = family == AF_INET ? 20 : 40;
+  uint64_t sum = family == AF_INET ? 0 : data->size() - header + 58;
+  put16(&(*data)[header + 2], 0);
+  for (size_t i = family == AF_INET ? header : 8; i < data->size(); i += 2)
+    sum += (*data)[i] << 8 | (i + 1 < data->size() ? (*data)[i + 1] : 0);
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  put16(&(*data)[header + 2], static_cast<uint32_t>(~sum));
 }
 
 // Unicast addresses: 11.0.0.0 to 126.255.255.255, or of 2001:db8::/32. False where there is none for this number.
@@ -106,9 +142,14 @@ void carry_out(const Order& order) {
   const int family = order.address.find(':') != std::string::npos ? AF_INET6 : AF_INET;
   Bytes to(family == AF_INET ? 4 : 16);
   if (inet_pton(family, order.address.c_str(), to.data()) != 1) die(order.address.c_str());
-  Bytes data = packet(family, order.protocol, to, opening(order.protocol, order.port));
+  const bool icmp = order.protocol == "icmp";
+  const size_t header = family == AF_INET ? 20 : 40;
+  size_t client_at = 0, ports_at = 0;
+  Bytes data = packet(family, order.protocol, to,
+                      icmp ? too_big(family, to, order.port, &client_at, &ports_at)
+                           : opening(order.protocol, order.port));
   uint8_t* source = &data[family == AF_INET ? 12 : 8];
-  uint8_t* ports = &data[family == AF_INET ? 20 : 40];
+  uint8_t* ports = &data[header + ports_at];
   const bool one = !order.source.empty();
   if (one && inet_pton(family, order.source.c_str(), source) != 1) die(order.source.c_str());
 
@@ -126,6 +167,10 @@ void carry_out(const Order& order) {
   for (uint32_t i = order.seed << 24; taken + refused < order.count; i++) {
     if (!one && !client(i, family, source)) continue;
     put16(ports, one ? source_port++ : source_port);
+    if (icmp) {
+      std::memcpy(&data[header + client_at], source, to.size());
+      put_checksum(family, &data);
+    }
     ssize_t sent;
     do sent = sendto(fd, data.data(), data.size(), 0, reinterpret_cast<sockaddr*>(&address), length);
     while (sent < 0 && (errno == ENOBUFS || errno == EINTR));

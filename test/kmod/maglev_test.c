@@ -1,6 +1,7 @@
 // The Maglev table against a model: shares, least shares, movement.
 // SPDX-License-Identifier: MIT
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "test.h"
@@ -18,33 +19,31 @@ static void count_slots(u32 size, u32 count) {
   }
 }
 
-// As the header's comment defines it: by turns in rounds, each looking at its permutation from the start.
+static long double phase(u32 i) { return (servers[i].id % 4096) / 4096.0L; }
+
+// As the header's comment defines it: always looks for who is due first, and at its permutation from the start.
 static void model(u32 size, u32 count) {
-  u64 total = 0, live = 0, unit = 1;
-  u32 left = size, taken[100] = {0};
+  u32 taken[100] = {0};
   for (u32 i = 0; i < size; i++) expected[i] = IPVS_NONE;
-  for (u32 i = 0; i < count; i++) {
-    total += servers[i].weight;
-    live += servers[i].weight > 0;
-  }
-  if (!live) return;
-  while (unit * live < total) unit *= 2;
-  for (u64 round = 0; left; round++) {
-    expect(round <= 2 * size / live + 3);
-    for (u32 i = 0; i < count && left; i++) {
-      const u64 weight = servers[i].weight;
-      const u64 offset = (servers[i].id & 0xffffffff) * size >> 32;
-      const u64 step = 1 + ((servers[i].id >> 32) * (size - 1) >> 32);
-      if (!weight) continue;
-      // One slot and, from n = 1 on, the n-th more once round * weight >= (n + 1/2) * unit.
-      u64 due = 1;
-      if (2 * round * weight >= 3 * unit) due += (2 * round * weight - unit) / (2 * unit);
-      for (; taken[i] < due && left; left--, taken[i]++) {
-        u64 j = 0;
-        while (expected[(offset + j * step) % size] != IPVS_NONE) j++;
-        expected[(offset + j * step) % size] = (u16)i;
+  for (u32 left = size; left; left--) {
+    u32 due = IPVS_NONE;
+    for (u32 i = 0; i < count; i++) {
+      if (!servers[i].weight) continue;
+      if (due == IPVS_NONE) {
+        due = i;
+      } else if (!taken[i] || !taken[due]) {
+        if (!taken[i] && taken[due]) due = i;
+      } else if ((taken[i] + phase(i)) * servers[due].weight < (taken[due] + phase(due)) * servers[i].weight) {
+        due = i;
       }
     }
+    if (due == IPVS_NONE) return;
+    const u64 offset = (servers[due].id & 0xffffffff) * size >> 32;
+    const u64 step = 1 + ((servers[due].id >> 32) * (size - 1) >> 32);
+    u64 j = 0;
+    while (expected[(offset + j * step) % size] != IPVS_NONE) j++;
+    expected[(offset + j * step) % size] = (u16)due;
+    taken[due]++;
   }
 }
 
@@ -65,16 +64,33 @@ static void agrees_with_the_model(void) {
   }
 }
 
+// To a slot; but the others lack what those take that get one only because everybody does, and a server that has a
+// part of all slots has that part of the sum of all roundings.
 static void shares_follow_weights(void) {
-  for (u32 rule = 0; rule < 4; rule++) {
-    double total = 0;
-    make_servers(servers, 200, rule);
-    for (u32 i = 0; i < 200; i++) total += servers[i].weight;
-    ipvs_maglev_fill(slots, 65521, servers, 200, turns);
-    count_slots(65521, 200);
-    for (u32 i = 0; i < 200; i++) {
-      const double fair = 65521 * servers[i].weight / total;
-      expect(fabs(got[i] - fair) <= 2 + fair / 100);
+  static const u32 counts[] = {10, 50, 200, 1000};
+  const u32 size = IPVS_MAGLEV_SIZE_DEFAULT;
+  for (u32 rule = 0; rule < 5; rule++) {
+    for (u32 j = 0; j < 4; j++) {
+      const u32 count = counts[j];
+      double total = 0, extra = 0;
+      make_servers(servers, count, rule < 4 ? rule : 0);
+      if (rule == 4) {
+        for (u32 i = 0; i < count; i++) servers[i].weight = 1 + random_below(100);
+      }
+      for (u32 i = 0; i < count; i++) total += servers[i].weight;
+      for (u32 i = 0; i < count; i++) {
+        const double fair = size * servers[i].weight / total;
+        if (fair < 1) extra += 1 - fair;
+      }
+      ipvs_maglev_fill(slots, size, servers, count, turns);
+      count_slots(size, count);
+      for (u32 i = 0; i < count; i++) {
+        const double fair = size * servers[i].weight / total;
+        if (servers[i].weight == 0)
+          expect(got[i] == 0);
+        else
+          expect(fabs(got[i] - fair) <= 1 + (extra + 2 * sqrt(count)) * fair / size);
+      }
     }
   }
 }
@@ -131,25 +147,39 @@ static double excess(u32 size, u32 count, u32 other_count, u32 gone) {
 }
 
 static void changes_move_little(void) {
+  static const u32 counts[] = {10, 50, 200, 1000};
+  // Of the slots, in percent.
+  static const double removed_limit[] = {1.0, 1.1, 2.0, 0.8}, reweighted_limit[] = {0.4, 0.3, 0.2, 0.1};
   const u32 size = IPVS_MAGLEV_SIZE_DEFAULT;
-  double removed = 0, reweighted = 0;
-  for (u32 round = 0; round < 10; round++) {
-    const u32 at = 1 + round * 4;
-    make_servers(servers, 50, 0);
-    copy_without(others, servers, 50, at);
-    removed += excess(size, 50, 49, at) / 10;
-    for (u32 i = 0; i < 50; i++) servers[i].weight = 100;
-    memcpy(others, servers, sizeof others);
-    others[at].weight = 99;
-    reweighted += excess(size, 50, 50, IPVS_NONE) / 10;
+  for (u32 j = 0; j < 4; j++) {
+    const u32 count = counts[j];
+    double removed = 0, reweighted = 0, crossed = 0;
+    for (u32 round = 0; round < 10; round++) {
+      const u32 at = round * (count / 10);
+      make_servers(servers, count, 0);
+      copy_without(others, servers, count, at);
+      removed += excess(size, count, count - 1, at) / 10;
+      for (u32 i = 0; i < count; i++) servers[i].weight = 100;
+      memcpy(others, servers, sizeof others);
+      others[at].weight = 99;
+      reweighted += excess(size, count, count, IPVS_NONE) / 10;
+      // Mixed weights whose mean goes over a power of two.
+      for (u32 i = 0; i < count; i++) servers[i].weight = i % 2 ? 128 - servers[i - 1].weight : 1 + random_below(127);
+      memcpy(others, servers, sizeof others);
+      others[at].weight++;
+      crossed += excess(size, count, count, IPVS_NONE) / 10;
+    }
+    printf("  %u servers: removing one moves %.2f %% besides, 100 to 99 %.2f %%, one more of 64 %.2f %%\n", count,
+           removed, reweighted, crossed);
+    expect(removed < removed_limit[j]);
+    expect(reweighted < reweighted_limit[j]);
+    expect(crossed < 1.0);
   }
-  expect(removed < 1.1);
-  expect(reweighted < 0.3);
 }
 
 const struct test maglev_tests[] = {
     {"maglev agrees with the model", agrees_with_the_model},
-    {"maglev shares follow weights to a slot or two", shares_follow_weights},
+    {"maglev shares follow weights to a slot", shares_follow_weights},
     {"maglev starves nobody", nobody_starves},
     {"maglev without weights has no owners", without_weights_there_is_no_owner},
     {"maglev moves little", changes_move_little},
