@@ -1,24 +1,33 @@
-// Test projects: unit runs anywhere; kernel and schedulers run only inside the test machine.
+// Test projects: unit runs anywhere; the others run only inside the test machine.
 import { defineConfig } from 'vitest/config'
+import { slowness } from './test/kernel/slowness.ts'
 
 /** These need the modules of kmod/, built for the kernel of the machine. */
 const schedulers = 'test/kernel/schedulers*.test.ts'
+/** These need a debug kernel on top, which makes its own memory short. */
+const debug = 'test/kernel/debug-*.test.ts'
 
 const inMachine = {
   pool: 'forks',
   fileParallelism: false,
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 60_000 * slowness,
+  hookTimeout: 60_000 * slowness,
 } as const
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks' } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } },
       {
-        test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], exclude: [schedulers], ...inMachine },
+        test: {
+          name: 'kernel',
+          include: ['test/kernel/**/*.test.ts'],
+          exclude: [schedulers, debug],
+          ...inMachine,
+        },
       },
       { test: { name: 'schedulers', include: [schedulers], ...inMachine } },
+      { test: { name: 'debug', include: [schedulers, debug], ...inMachine } },
     ],
   },
 })

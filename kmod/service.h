@@ -123,8 +123,9 @@ static int ipvs_build(struct ipvs_state *state)
 
 static void ipvs_build_or_retry(struct ipvs_state *state)
 {
+	/* Sooner than what is queued, if rebuild_ms is long. */
 	if (ipvs_build(state))
-		queue_delayed_work(ipvs_workqueue, &state->work, HZ);
+		mod_delayed_work(ipvs_workqueue, &state->work, HZ);
 }
 
 /* Touches nothing of the service: IPVS's mutex is not to be had here. */

@@ -23,6 +23,13 @@ const always = {
 }
 /** What only the tests need. */
 const forTests = { strace: 'strace', clang: 'clang' }
+/** What building a kernel needs on top, beside libelf-dev, which is no program. */
+const forKernel = { flex: 'flex', bison: 'bison', bc: 'bc' }
+const programsFor = {
+  demo: always,
+  test: { ...always, ...forTests },
+  kasan: { ...always, ...forKernel },
+}
 
 /** libFuzzer and the sanitizers of the default clang lie beside it, in a package of their own since clang 14. */
 function hasClangRuntime() {
@@ -58,14 +65,29 @@ function kernelProblem() {
   return undefined
 }
 
+/** The schedulers are built for the kernel that the tests boot. */
+function hasHeaders() {
+  if (kernelProblem() !== undefined) return false
+  const { release } = findKernel()
+  return [`/lib/modules/${release}/build`, `/usr/src/linux-headers-${release}`].some((folder) =>
+    existsSync(join(folder, 'Makefile')),
+  )
+}
+
 /** Packages to install; looks at files only, so that asking costs nothing once all is there. */
 function missingPackages(purpose) {
-  const programs = purpose === 'test' ? { ...always, ...forTests } : always
+  const programs = programsFor[purpose]
   const packages = Object.keys(programs).flatMap((name) => (which(name) ? [] : [programs[name]]))
   if (findBusybox() === undefined) packages.push('busybox-static')
-  if (kernelProblem() !== undefined) {
-    packages.push(osRelease().ID === 'ubuntu' ? 'linux-image-generic' : 'linux-image-amd64')
-  }
+  if (purpose === 'kasan' && !existsSync('/usr/include/gelf.h')) packages.push('libelf-dev')
+  const [image, headers] =
+    osRelease().ID === 'ubuntu'
+      ? ['linux-image-generic', 'linux-headers-generic']
+      : ['linux-image-amd64', 'linux-headers-amd64']
+  const headless = purpose === 'test' && !hasHeaders()
+  // There are headers for the newest kernel only, which may be another than the one that is here.
+  if (kernelProblem() !== undefined || headless) packages.push(image)
+  if (headless) packages.push(headers)
   return packages
 }
 
@@ -115,7 +137,7 @@ async function installModules(log) {
   writeFileSync(stamp, lock)
 }
 
-/** Installs what is missing for 'test' or 'demo'. Throws a Problem that says what to do if it cannot. */
+/** Installs what is missing for 'test', 'demo' or 'kasan'. Throws a Problem that says what to do if it cannot. */
 export async function setup({ for: purpose = 'test', log = console.log } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 19)) {
@@ -129,7 +151,8 @@ export async function setup({ for: purpose = 'test', log = console.log } = {}) {
 }
 
 await main(import.meta, async ([purpose = 'test']) => {
-  if (!['test', 'demo'].includes(purpose)) throw new Problem('usage: node scripts/setup.mjs [test|demo]')
+  if (!Object.hasOwn(programsFor, purpose))
+    throw new Problem('usage: node scripts/setup.mjs [test|demo|kasan]')
   await setup({ for: purpose })
   console.log('setup: ready')
 })

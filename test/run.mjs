@@ -16,9 +16,9 @@ import { runInVm } from './vm/run.mjs'
 const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
 
 Runs everything: formatting, lint and types; unit tests; the native code under sanitizers and a fuzzer
-(30 s); and the kernel tests in a machine that boots a distribution kernel. Sets up what is missing.
+(30 s); and the tests of client and schedulers in a machine that boots a distribution kernel. Sets up what is missing.
 
-  --only JOB      check, unit, c, kmod, fuzz, asan, kernel or (only so) schedulers; may be repeated
+  --only JOB      check, unit, c, kmod, fuzz, asan, kernel or schedulers; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -73,24 +73,28 @@ async function vitestIn(folder, project, run) {
 }
 
 /** The kernel tests, in a machine of their own; `kernel` as test/vm/run.mjs takes it. */
-export const kernelTests = ({ kernel } = {}) => testsInMachine('kernel', kernel)
+export const kernelTests = ({ kernel } = {}) => testsInMachine('kernel', { kernel })
 
-/** Those of the scheduler modules, built for that kernel first. Only by --only: they take as long again. */
+/** Those of the scheduler modules, built for that kernel first. */
 const schedulerTests = async ({ kernel } = {}) =>
-  testsInMachine('schedulers', kernel, { IPVS_TEST_MODULES: await schedulerModules(findKernel(kernel)) })
+  testsInMachine('schedulers', {
+    kernel,
+    env: { IPVS_TEST_MODULES: await schedulerModules(findKernel(kernel)) },
+  })
 
-async function testsInMachine(project, kernel, env = {}) {
+/** Runs a project of vitest.config.ts, or `files` of it, with `options` of runInVm(); `wrapper` gets the command. */
+export async function testsInMachine(project, { env, shares = [], wrapper = [], files = [], ...options }) {
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
   try {
     return await vitestIn(folder, project, async (command) => {
       const { status } = await runInVm({
-        command: [process.execPath, ...command.slice(1)],
+        command: [...wrapper, process.execPath, ...command.slice(1), ...files],
         cwd: root,
-        kernel,
         env: { ...env, IPVS_TEST_KERNEL: 'disposable' },
         cpus: Math.min(2, cpus().length),
-        shares: [folder],
+        shares: [folder, ...shares],
         timeout: 1200,
+        ...options,
       })
       return status
     })
@@ -128,12 +132,11 @@ const hostJobs = {
 }
 /** … and beside them what runs in the test machine. */
 const machineJobs = { kernel: kernelTests, schedulers: schedulerTests }
-const onlyWhenNamed = ['schedulers']
 
 async function runInTurn(jobs, only, options) {
   let total = noCounts
   for (const [name, job] of Object.entries(jobs)) {
-    if (only === undefined ? onlyWhenNamed.includes(name) : !only.includes(name)) continue
+    if (only !== undefined && !only.includes(name)) continue
     const start = performance.now()
     const counts = await job(options)
     const { passed: good, failed: bad } = counts

@@ -1,14 +1,18 @@
-// A hundred directors come, change and go with traffic and with rebuilds pending; then the modules can be unloaded.
+// Directors come, change and go with traffic and with rebuilds pending; then the modules can be unloaded.
 // SPDX-License-Identifier: MIT
 
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Director } from './schedulers-director.ts'
 import { loaded, ours, unload } from './schedulers-modules.ts'
 import { hosts, web } from './schedulers-servers.ts'
+import { slowness } from './slowness.ts'
 
-const DIRECTORS = 100
+vi.setConfig({ testTimeout: 180_000 * slowness })
+
+/** A debug kernel needs some ten seconds for each. */
+const DIRECTORS = slowness > 1 ? 24 : 100
 const LANES = 4
 const schedulers = ['msh', 'mh', 'maglev', 'wlc', 'hrw', 'sh'] as const
 const servers = hosts(10).map((server, i) => ({ ...server, weight: i * i }))
@@ -58,7 +62,7 @@ const life = async (number: number): Promise<boolean> => {
   }
 }
 
-test('a hundred directors change all the time, end with rebuilds pending, and leave nothing behind', async () => {
+test('many directors change all the time, end with rebuilds pending, and leave nothing behind', async () => {
   execFileSync('modprobe', ['-a', ...ours.map((name) => `ip_vs_${name}`)])
   const delay = '/sys/module/ip_vs_maglev/parameters/rebuild_ms'
   let next = 0
@@ -81,4 +85,4 @@ test('a hundred directors change all the time, end with rebuilds pending, and le
   await unload()
   for (const name of ours) expect(loaded(`ip_vs_${name}`)).toBe(false)
   console.log(`${DIRECTORS} directors in ${churned - start} ms, unloaded after ${Date.now() - churned} ms`)
-}, 180_000)
+})

@@ -40,11 +40,13 @@ export function modulesFolder(release) {
   return join(cache, 'modules', `${release}-${hash.digest('hex').slice(0, 16)}`)
 }
 
-/** With the headers that are installed, or with those of the suite (Debian's) that headers.mjs fetches. */
-async function compile({ release }, folder) {
-  const headers = [`/lib/modules/${release}/build`, `/usr/src/linux-headers-${release}`].find((path) =>
-    existsSync(join(path, 'Makefile')),
-  )
+/** With its own headers, those that are installed, or those of the suite (Debian's) that headers.mjs fetches. */
+async function compile({ release, modules }, folder) {
+  const headers = [
+    join(modules, 'build'),
+    `/lib/modules/${release}/build`,
+    `/usr/src/linux-headers-${release}`,
+  ].find((path) => existsSync(join(path, 'Makefile')))
   if (headers !== undefined) {
     for (const file of sources()) cpSync(file, join(folder, basename(file)))
     await run('make', ['-C', headers, `M=${folder}`, 'W=1', 'IPVS_DEBUG=y', 'modules'])

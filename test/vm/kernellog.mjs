@@ -4,14 +4,16 @@
 /** Patterns of what a sound kernel never says. 7.x writes "WARNING: file:line at", earlier ones "WARNING: CPU:". */
 const complaints = [
   /\bWARNING: /,
-  /\bBUG: |\bkernel BUG at\b/,
+  /\bBUG: |\bBUG \S+ \(|\bkernel BUG at\b/,
   /\bOops\b|Kernel panic|general protection fault|unable to handle (kernel|page)/i,
   /possible (recursive locking|circular locking|irq lock inversion|deadlock)/,
   /inconsistent lock state|suspicious RCU usage|scheduling while atomic|sleeping function called/,
   /refcount_t:|list_(add|del) corruption|Bad page (state|map)|double free/,
   /unregister_netdevice: waiting/,
   /blocked for more than \d+ seconds|soft lockup|hard LOCKUP|rcu.*detected (expedited )?stall/,
-  /\b(KASAN|UBSAN|KCSAN|KFENCE): |ODEBUG:|kmemleak: \d+ new/,
+  /\b(KASAN|UBSAN|KCSAN|KFENCE): |ODEBUG:|kmemleak: \d+ new|leaked reference/,
+  // Checks that have ended: what comes after would not be found.
+  /register non-static key|turning off the locking correctness|kmemleak: .*(disabled|pool empty)/,
 ]
 
 /** The line that init writes when the command starts: what the kernel says while booting is not ours. */

@@ -54,7 +54,8 @@ function qemuArguments({ image, initramfs, dir, memory, cpus, shares, append }) 
     log_buf_len=4M watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 ${append}`
   return [
     // Emulation always: where KVM is offered inside another machine it may hang instead of fail.
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', `${memory}`, '-smp', `${cpus}`],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', `${memory}`],
+    ...['-smp', `${cpus},sockets=${cpus}`], // A kernel without ACPI is told of one processor a socket.
     ...['-machine', 'pc,acpi=on,usb=off,vmport=off,hpet=off', '-nodefaults', '-no-user-config'],
     ...['-display', 'none', '-no-reboot', '-nic', 'none', '-monitor', 'none'],
     ...['-kernel', image, '-initrd', initramfs, '-append', line.replaceAll(/\s+/g, ' ').trim()],
