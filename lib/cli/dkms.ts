@@ -97,10 +97,10 @@ const requireTools = (kernel: string): void => {
   }
 }
 
-/** Silent when it works; otherwise all that was said is in the error, DKMS's log with it. */
-const orFail = async (what: string, program: string, ...args: string[]): Promise<void> => {
+/** Returns what was said; when it fails that is in the error, DKMS's log with it. */
+const orFail = async (what: string, program: string, ...args: string[]): Promise<string> => {
   const { ok, said } = await run(program, ...args)
-  if (ok) return
+  if (ok) return said
   const log = /\/var\/lib\/dkms\/\S+\/make\.log/.exec(said)?.[0]
   const end =
     log === undefined ? '' : `\n--- ${log}\n${read(log).trimEnd().split('\n').slice(-30).join('\n')}`
@@ -108,7 +108,7 @@ const orFail = async (what: string, program: string, ...args: string[]): Promise
 }
 
 /** `DESTDIR` is for who packages; from our environment it would put the sources astray. */
-const make = (target: string, ...settings: string[]): Promise<void> =>
+const make = (target: string, ...settings: string[]): Promise<string> =>
   orFail(`make ${target}`, 'make', '--no-print-directory', '-C', kmod, target, 'DESTDIR=', ...settings)
 
 const loadedModules = async (): Promise<readonly Loaded[]> =>
@@ -166,20 +166,29 @@ const install = async (kernel: string, json: boolean): Promise<void> => {
   await requireOwnInstallation()
   if (await isKeyMissing()) progress(`warning: ${enrolment(certificate())}`)
   const before = await registrations()
-  for (const old of new Set(before.map((entry) => entry.version).filter((each) => each !== version()))) {
+  const outdated = before.filter((entry) => entry.version !== version())
+  if (outdated.length > 0) {
+    progress(`trying whether ${version()} builds for ${kernel}`)
+    await make('try', `KERNEL=${kernel}`)
+  }
+  for (const old of new Set(outdated.map((entry) => entry.version))) {
     progress(`removing version ${old}`)
     await make('dkms-remove', `VERSION=${old}`)
   }
-  progress(`building ${packageName} ${version()} for ${kernel}`)
-  await make('dkms-install', `KERNEL=${kernel}`)
-  // That began by removing what other kernels had.
-  const others = before
-    .map((entry) => entry.kernel)
-    .filter((other) => other !== undefined && other !== kernel)
-  for (const other of new Set(others as string[])) {
+  progress(`installing ${packageName} ${version()} for ${kernel}`)
+  const said = await make('dkms-install', `KERNEL=${kernel}`)
+  for (const line of said.split('\n').filter((line) => line.startsWith(`${packageName}: `))) progress(line)
+  // Other kernels had only a version that is removed now.
+  const covered = (await registrations()).map((entry) => entry.kernel)
+  for (const other of new Set(outdated.map((entry) => entry.kernel))) {
+    if (other === undefined || covered.includes(other)) continue
     if (!existsSync(`/lib/modules/${other}/build/Makefile`)) continue
     progress(`building for ${other}`)
-    await orFail('dkms install', 'dkms', 'install', `${packageName}/${version()}`, '-k', other)
+    try {
+      await orFail('dkms install', 'dkms', 'install', `${packageName}/${version()}`, '-k', other)
+    } catch (error) {
+      progress(`warning: ${other} has none now: ${error instanceof Error ? error.message : error}`)
+    }
   }
   const warnings = kernel === release() ? await load() : []
   await verify(kernel)

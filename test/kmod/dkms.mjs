@@ -49,7 +49,7 @@ async function stage(folder) {
 }
 
 await main(import.meta, async (argv) => {
-  const { values } = parseArgs({ args: argv, options: { timeout: { type: 'string', default: '1500' } } })
+  const { values } = parseArgs({ args: argv, options: { timeout: { type: 'string', default: '2400' } } })
   await setup({ for: 'demo' })
   const { release } = findKernel()
   await installPackages(release)

@@ -107,8 +107,14 @@ status=1
 check 'a kernel that is not there is refused' refused ipvs dkms install --kernel 1.2.3-none
 check '... by its name' says 'kernel 1.2.3-none is not installed'
 
+# DKMS would build the sources that it knows.
+sources=/usr/src/ipvs-schedulers-$version
+make -s -C node_modules/ipvs/kmod dkms-source
+echo '#error these are others' >> "$sources/load.h"
+check 'other sources of this version are registered' quietly dkms add "ipvs-schedulers/$version"
 check 'ipvs dkms install' quietly ipvs dkms install
 cat /tmp/said
+check '... takes its own sources' eval "says 'had other sources' && cmp node_modules/ipvs/kmod/load.h $sources/load.h"
 check '... has loaded all three' eval 'loaded msh && loaded maglev && loaded hrw'
 check '... of this version' [ "$(cat /sys/module/ip_vs_msh/version)" = "$version" ]
 check '... where DKMS puts them' [ "$(ls "/lib/modules/$release/updates/dkms" | wc -l)" = 3 ]
@@ -124,6 +130,8 @@ check 'remove is refused while a service uses a module' refused ipvs dkms remove
 check '... and the service is named' says 'ip_vs_maglev is used by TCP 10.0.0.1:80'
 check '... and nothing is removed' eval 'loaded maglev && modinfo ip_vs_msh > /dev/null'
 ipvsadm -C
+check 'ipvs dkms install again' quietly ipvs dkms install
+check '... builds nothing' says "is installed for $release"
 check 'ipvs dkms remove' quietly ipvs dkms remove
 cat /tmp/said
 check '... leaves nothing' nothing

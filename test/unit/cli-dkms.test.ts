@@ -12,6 +12,7 @@ import {
   loadFailure,
   missing,
   moduleNames,
+  packageName,
   parseLoaded,
   parseRegistrations,
   parseServices,
@@ -20,16 +21,10 @@ import {
 } from '../../lib/cli/dkms-facts.ts'
 import { listed, unknownCommand } from '../../lib/cli/failure.ts'
 
-const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
-
-test('the version is the same in all places', () => {
-  const { version } = JSON.parse(file('package.json'))
-  const conf = parseSettings(file('kmod/dkms.conf'))
-  expect(conf.PACKAGE_VERSION).toBe(version)
-  expect(conf.PACKAGE_NAME).toBe('ipvs-schedulers')
-  expect(file('kmod/load.h')).toContain(`MODULE_VERSION("${version}")`)
-  expect(file('kmod/debian/changelog')).toMatch(`ipvs-schedulers (${version})`)
-  for (const name of moduleNames) expect(file('kmod/dkms.conf')).toContain(`"${name}"`)
+test('DKMS builds the modules that the command knows', () => {
+  const conf = readFileSync(new URL('../../kmod/dkms.conf', import.meta.url), 'utf8')
+  expect(parseSettings(conf).PACKAGE_NAME).toBe(packageName)
+  for (const name of moduleNames) expect(conf).toContain(`"${name}"`)
 })
 
 test('dkms status of versions 3 and 2', () => {
