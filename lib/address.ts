@@ -4,8 +4,21 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { AF_INET, AF_INET6 } from './abi.js'
 
-/** The bytes of an address in text, 4 or 16; undefined when it is none. Zone ids (fe80::1%eth0) are refused. */
+const known = new Map<string, Uint8Array | undefined>()
+
+/**
+ * The bytes of an address in text, 4 or 16; undefined when it is none. Zone ids (fe80::1%eth0) are refused. Many calls
+ * name the same few addresses, and typed arrays are dear: do not write to what this returns.
+ */
 export const parseAddress = (text: string): Uint8Array | undefined => {
+  if (known.has(text)) return known.get(text)
+  if (known.size >= 4096) known.clear()
+  const bytes = parse(text)
+  known.set(text, bytes)
+  return bytes
+}
+
+const parse = (text: string): Uint8Array | undefined => {
   if (isIPv4(text)) return parseV4(text)
   if (isIPv6(text) && !text.includes('%')) return parseV6(text)
   return undefined

@@ -15,6 +15,8 @@ import { MalformedError, Writer } from './netlink/attr.js'
 import {
   type ExtendedAck,
   frame,
+  GENERIC_HEADER,
+  HEADER,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_REQUEST,
@@ -35,14 +37,18 @@ const BATCH_MESSAGES = 16 * CHUNK_MESSAGES
 
 export type Done = (error: Error | undefined, replies: readonly WireMessage[]) => void
 
-/** A request in its place in a batch. */
+/** A request in its place in a batch. What it asks for is in its bytes only: most are never looked at again. */
 export interface Entry {
-  readonly request: Request
   readonly done: Done
+  readonly dump: boolean
   readonly start: number
   readonly end: number
   dropped: boolean
-  replies: WireMessage[]
+}
+
+/** What the kernel said of a request; of most it says nothing, which is success. */
+interface Answer {
+  readonly replies: WireMessage[]
   errno: number
   extendedAck: ExtendedAck | undefined
   /** The kernel has answered to the end. */
@@ -55,8 +61,10 @@ const none: readonly WireMessage[] = []
 export class Batch {
   readonly #out = new Writer(512)
   readonly #entries: Entry[] = []
-  /** Those that were sent, by their sequence number less the first one. */
-  #live: Entry[] = []
+  #dropped = 0
+  /** Those that were sent, and what came back, by their sequence number less the first one. */
+  #live: readonly Entry[] = []
+  #answers: (Answer | undefined)[] = []
   #first = 0
   #sealed = false
   /** For each chunk the index after its last message. */
@@ -79,41 +87,37 @@ export class Batch {
 
   /** The requests that are, or would be, sent. */
   get requests(): readonly Request[] {
-    return this.#entries.filter((entry) => !entry.dropped).map((entry) => entry.request)
+    return this.#entries.filter((entry) => !entry.dropped).map((entry) => this.#requestOf(entry))
   }
 
   /** Encodes a request at once; `done` is called when its outcome is known. */
-  add(request: Request, done: Done): Entry {
+  add({ command, body, dump = false }: Request, done: Done): Entry {
     const start = this.#out.length
-    frame(this.#out, commands[request.command], FAMILY_VERSION, (out) => message.write(out, request.body))
-    const entry: Entry = {
-      request,
-      done,
-      start,
-      end: this.#out.length,
-      dropped: false,
-      replies: none as WireMessage[],
-      errno: 0,
-      extendedAck: undefined,
-      ended: false,
-      malformed: undefined,
-    }
+    frame(this.#out, commands[command], FAMILY_VERSION, (out) => message.write(out, body))
+    const entry = { done, dump, start, end: this.#out.length, dropped: false }
     this.#entries.push(entry)
     return entry
+  }
+
+  #requestOf({ start, end, dump }: Entry): Request {
+    const { view } = this.#out
+    const body = start + HEADER + GENERIC_HEADER
+    const command = commandName(view.getUint8(start + HEADER)) as Command
+    return { command, body: message.read(view, body, end - body), dump }
   }
 
   /** Takes a request out again; false when it is too late for that. */
   drop(entry: Entry): boolean {
     if (this.#sealed) return false
+    if (!entry.dropped) this.#dropped++
     entry.dropped = true
     return true
   }
 
   /** Completes the headers, leaves out what was dropped, and divides the rest into chunks. */
   seal(family: number, sequence: number): { readonly bytes: Uint8Array; readonly count: number } {
-    const live = this.#entries.filter((entry) => !entry.dropped)
-    const bytes =
-      live.length === this.#entries.length ? this.#out.bytes.subarray(0, this.#out.length) : this.#copy(live)
+    const live = this.#dropped === 0 ? this.#entries : this.#entries.filter((entry) => !entry.dropped)
+    const bytes = live === this.#entries ? this.#out.bytes.subarray(0, this.#out.length) : this.#copy(live)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#sealed = true
     this.#live = live
@@ -127,10 +131,10 @@ export class Batch {
       const length = entry.end - entry.start
       const last =
         next === undefined ||
-        entry.request.dump === true ||
+        entry.dump ||
         index + 1 - chunkStart >= CHUNK_MESSAGES ||
         offset + length + (next.end - next.start) - chunkOffset > CHUNK_BYTES
-      const flags = NLM_F_REQUEST | (entry.request.dump ? NLM_F_DUMP : last ? NLM_F_ACK : 0)
+      const flags = NLM_F_REQUEST | (entry.dump ? NLM_F_DUMP : last ? NLM_F_ACK : 0)
       stamp(view, offset, family, flags, sequence + index)
       offset += length
       if (last) {
@@ -154,36 +158,31 @@ export class Batch {
 
   /** Sorts the replies to their requests. */
   receive(replies: Uint8Array): void {
-    for (const entry of this.#live) {
-      entry.replies = none as WireMessage[]
-      entry.errno = 0
-      entry.extendedAck = undefined
-      entry.ended = false
-      entry.malformed = undefined
-    }
+    this.#answers = []
     walk(replies, (reply, view) => {
-      const entry = this.#live[reply.sequence - this.#first]
-      if (entry === undefined) return
+      const index = reply.sequence - this.#first
+      if (index < 0 || index >= this.#live.length) return
+      const answer = this.#answers[index] ?? unanswered()
+      this.#answers[index] = answer
       if (reply.kind === 'data') {
-        if (entry.replies === none) entry.replies = []
         try {
-          entry.replies.push(attributesOf(reply.command).read(view, reply.offset, reply.length))
+          answer.replies.push(attributesOf(reply.command).read(view, reply.offset, reply.length))
         } catch (error) {
           if (!(error instanceof MalformedError)) throw error
           error.message = `${commandName(reply.command) ?? reply.command}: ${error.message}`
-          entry.malformed = error
+          answer.malformed = error
         }
       } else {
-        entry.ended = true
-        entry.errno = reply.errno
-        entry.extendedAck = reply.extendedAck
+        answer.ended = true
+        answer.errno = reply.errno
+        answer.extendedAck = reply.extendedAck
       }
     })
   }
 
   /** True when the kernel answered every request with this errno. */
   allFailedWith(errno: number): boolean {
-    return this.#live.length > 0 && this.#live.every((entry) => entry.errno === errno)
+    return this.#live.length > 0 && this.#live.every((_, index) => this.#answers[index]?.errno === errno)
   }
 
   /** Tells each request how it went. `failure`: the transaction broke off. */
@@ -192,17 +191,21 @@ export class Batch {
     // Chunks before the one that broke off were answered in full: in them, silence is success.
     const broken = failure === undefined ? sent : failure.unreadable ? 0 : this.#startOfChunk(sent - 1)
     this.#live.forEach((entry, index) => {
-      if (index >= sent) entry.done(unsent(entry.request, failure), none)
-      else if (entry.errno !== 0) entry.done(refused(entry), none)
-      else if (entry.malformed !== undefined) entry.done(garbled(entry.request, entry.malformed), none)
-      else if (index >= broken && !entry.ended) entry.done(unknown(entry.request, failure), none)
-      else entry.done(undefined, entry.replies)
+      const { done } = entry
+      const answer = this.#answers[index]
+      if (index >= sent) done(unsent(this.#requestOf(entry), failure), none)
+      else if (answer === undefined)
+        done(index >= broken ? unknown(this.#requestOf(entry), failure) : undefined, none)
+      else if (answer.errno !== 0) done(refused(this.#requestOf(entry), answer), none)
+      else if (answer.malformed !== undefined) done(garbled(this.#requestOf(entry), answer.malformed), none)
+      else if (index >= broken && !answer.ended) done(unknown(this.#requestOf(entry), failure), none)
+      else done(undefined, answer.replies)
     })
   }
 
   /** Fails every request; those that were settled before stay as they are. */
   fail(makeError: (request: Request) => Error): void {
-    for (const entry of this.#entries) if (!entry.dropped) entry.done(makeError(entry.request), none)
+    for (const entry of this.#entries) if (!entry.dropped) entry.done(makeError(this.#requestOf(entry)), none)
   }
 
   #startOfChunk(index: number): number {
@@ -215,14 +218,16 @@ export class Batch {
   }
 }
 
-const refused = ({ request, errno, extendedAck }: Entry): IpvsError =>
-  fromErrno(
-    request.command,
-    errno,
-    subjectOf(request.body),
-    extendedAck,
-    request.body.service?.engine !== undefined,
-  )
+const unanswered = (): Answer => ({
+  replies: [],
+  errno: 0,
+  extendedAck: undefined,
+  ended: false,
+  malformed: undefined,
+})
+
+const refused = ({ command, body }: Request, { errno, extendedAck }: Answer): IpvsError =>
+  fromErrno(command, errno, subjectOf(body), extendedAck, body.service?.engine !== undefined)
 
 const about = ({ command, body }: Request) => ({ command, subject: subjectOf(body) })
 

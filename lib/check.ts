@@ -76,10 +76,12 @@ export const notAddress = (field: string, value: unknown): Error =>
     ? new RangeError(`${field}: not an IPv4 or IPv6 address without a zone: ${show(value)}`)
     : new TypeError(`${field}: expected an IP address in text, got ${show(value)}`)
 
+export const noOptions: WriteOptions = {}
 const optionFields = new Set(['signal', 'force'])
 
 /** The last argument of every call. An AbortController in place of its signal is a common slip. */
-export const callOptions = (options: WriteOptions = {}): WriteOptions => {
+export const callOptions = (options: WriteOptions = noOptions): WriteOptions => {
+  if (options === noOptions) return noOptions
   object('options', options)
   knownFields('options', options, optionFields)
   const { signal, force } = options

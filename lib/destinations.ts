@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import type { Command, WireDestination, WireMessage, WireService } from './abi.js'
+import { noOptions } from './check.js'
 import { fromErrno } from './errors.js'
 import {
   checkDestinationEdit,
@@ -131,7 +132,7 @@ export class Destinations {
    * @throws IpvsError 'no-such-service', 'destination-exists', 'family-unsupported', 'invalid' (also when `lo` of the
    * network namespace was never up), or one that any call throws, see services.add().
    */
-  add(service: ServiceKey, destination: Destination, options: WriteOptions = {}): Promise<void> {
+  add(service: ServiceKey, destination: Destination, options: WriteOptions = noOptions): Promise<void> {
     const make = (): Request => {
       const key = serviceKey(service)
       const wire = destinationToWire(key, destination)

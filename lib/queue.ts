@@ -30,6 +30,9 @@ export class Queue implements Runner {
   readonly #line: (Batch | Group)[] = []
   readonly #aborts = new Aborts()
   #pumping: Promise<void> | undefined
+  /** While the tick lasts that woke the queue: full batches that are under way, in their order. */
+  #early: Batch[] | undefined
+  #earlyExchanges: Promise<void>[] = []
   #closed = false
   /** An exchange is stuck in the kernel past its deadline. To keep the order of calls, nothing is sent meanwhile. */
   #stuck = false
@@ -58,6 +61,7 @@ export class Queue implements Runner {
         }
       })
       this.#pump()
+      if (batch.full) this.#sendEarly(batch)
     })
   }
 
@@ -125,7 +129,12 @@ export class Queue implements Runner {
 
   async #work(): Promise<void> {
     try {
+      this.#early = []
       await undefined // let the tick that made the first call finish
+      const [early, exchanges] = [this.#early, this.#earlyExchanges]
+      this.#early = undefined
+      this.#earlyExchanges = []
+      if (early.length > 0) await this.#settle(early, Promise.all(exchanges))
       for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) {
         if (next instanceof Group) await next.run((batch) => this.#exchange(batch))
         else await this.#exchange(next)
@@ -135,17 +144,33 @@ export class Queue implements Runner {
     }
   }
 
-  /** One batch, there and back; whatever happens, each of its requests is settled. */
+  /** The kernel works on full batches while the tick goes on making calls. */
+  #sendEarly(batch: Batch): void {
+    if (this.#early === undefined || this.#line[0] !== batch) return
+    this.#line.shift()
+    this.#early.push(batch)
+    this.#earlyExchanges.push(this.#start(batch))
+  }
+
+  /** One batch, there and back. */
   async #exchange(batch: Batch): Promise<void> {
     if (this.#stuck) return batch.fail(stuck)
-    const exchange = this.#channel.exchange(batch).catch((error: Error) => batch.fail(() => error))
-    const patience = Math.min(batch.chunks, CHUNKS) * this.#channel.deadline + SLACK
-    if (await settlesWithin(exchange, patience)) return
+    await this.#settle([batch], this.#start(batch))
+  }
+
+  #start(batch: Batch): Promise<void> {
+    return this.#channel.exchange(batch).catch((error: Error) => batch.fail(() => error))
+  }
+
+  /** Waits for an exchange, but not for ever; whatever happens, each request of the batches is settled. */
+  async #settle(batches: readonly Batch[], exchange: Promise<unknown>): Promise<void> {
+    const chunks = batches.reduce((sum, batch) => sum + Math.min(batch.chunks, CHUNKS), 0)
+    if (await settlesWithin(exchange, chunks * this.#channel.deadline + SLACK)) return
     this.#stuck = true
     void exchange.finally(() => {
       this.#stuck = false
     })
-    batch.fail(late)
+    for (const batch of batches) batch.fail(late)
   }
 
   /** Waits for what was called before, then closes; calls made afterwards fail with reason 'closed'. Idempotent. */

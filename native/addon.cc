@@ -94,7 +94,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   void release();
 
   std::unique_ptr<Transport> transport_;  // empty once closed
-  Job* job_ = nullptr;                    // what uses the transport on the pool at the moment
+  Job* job_ = nullptr;                    // the newest that uses the transport on the pool
 };
 
 // Without a reference the object could not be tied to its JavaScript half, which happens while a worker
@@ -121,7 +121,10 @@ Failure Socket::open(const Netns& netns, std::size_t receiveSize) {
 Napi::Value Socket::transact(const Napi::CallbackInfo& info) {
   const auto request = readRequest(info);
   if (!request) return {};
-  if (const Failure failure = unavailable()) return {info.Env(), makeRejection(info.Env(), failure)};
+  if (!transport_) return {info.Env(), makeRejection(info.Env(), {EBADF, "transact"})};
+  if (job_ != nullptr) {
+    if (const auto promise = job_->append(*request)) return {info.Env(), *promise};
+  }
   return {info.Env(), Job::start(info.Env(), *transport_, *request, job_)};
 }
 

@@ -1,4 +1,4 @@
-// A transaction on the thread pool: see job.h.
+// Transactions on the thread pool: see job.h.
 // SPDX-License-Identifier: MIT
 #include "job.h"
 
@@ -9,20 +9,32 @@
 
 namespace addon {
 
-napi_value Job::start(napi_env env, netlink::Transport& transport, const Request& request, Job*& inFlight) {
-  std::unique_ptr<Job> job(new Job(env, transport, request));
-  napi_value promise = nullptr;
-  if (!job->prepare() || napi_create_promise(env, &job->deferred_, &promise) != napi_ok) return nullptr;
-  if (job->queue(inFlight)) static_cast<void>(job.release());  // complete() takes it back
+napi_value Job::start(napi_env env, netlink::Transport& transport, const Request& request, Job*& current) {
+  std::unique_ptr<Job> job(new Job(env, transport));
+  if (!job->prepare()) return nullptr;
+  const napi_value promise = job->add(request);
+  if (promise != nullptr && job->queue(current)) static_cast<void>(job.release());  // complete() takes it back
   return promise;
 }
 
-Job::Job(napi_env env, netlink::Transport& transport, const Request& request)
-    : env_(env),
-      transport_(transport),
-      bytes_(request.bytes.data, request.bytes.data + request.bytes.size),
-      count_(request.count),
-      patience_(request.patience) {}
+std::optional<napi_value> Job::append(const Request& request) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  if (!ended_) return add(request);
+  current_ = nullptr;  // that of a newer one from now on
+  return std::nullopt;
+}
+
+napi_value Job::add(const Request& request) {
+  napi_value promise = nullptr;
+  napi_deferred deferred = nullptr;
+  if (napi_create_promise(env_, &deferred, &promise) != napi_ok) return nullptr;
+  steps_.push_back({{request.bytes.data, request.bytes.data + request.bytes.size},
+                    request.count,
+                    request.patience,
+                    deferred,
+                    {}});
+  return promise;
+}
 
 Job::~Job() {
   if (work_ != nullptr) static_cast<void>(napi_delete_async_work(env_, work_));
@@ -34,26 +46,36 @@ bool Job::prepare() {
          napi_create_async_work(env_, nullptr, name, execute, complete, this, &work_) == napi_ok;
 }
 
-bool Job::queue(Job*& inFlight) {
+bool Job::queue(Job*& current) {
   if (napi_queue_async_work(env_, work_) != napi_ok) {
-    result_.failure = {EAGAIN, "transact"};
-    settle(env_, deferred_, result_);
+    Step& step = steps_.front();
+    step.result.failure = {EAGAIN, "transact"};
+    settle(env_, step.deferred, step.result);
     return false;
   }
-  inFlight_ = &inFlight;
-  inFlight = this;
+  current_ = &current;
+  current = this;
   return true;
 }
 
 void Job::adopt(std::unique_ptr<netlink::Transport> transport) {
   adopted_ = std::move(transport);
-  inFlight_ = nullptr;
+  current_ = nullptr;
+}
+
+Job::Step* Job::take() {
+  const std::lock_guard<std::mutex> guard(lock_);
+  ended_ = taken_ == steps_.size();
+  return ended_ ? nullptr : &steps_[taken_++];
 }
 
 // On a pool thread: touches nothing that the thread of the environment touches meanwhile.
 void Job::execute(napi_env /*env*/, void* data) {
   Job& job = *static_cast<Job*>(data);
-  job.result_ = job.transport_.transact({job.bytes_.data(), job.bytes_.size()}, job.count_, job.patience_);
+  while (Step* step = job.take()) {
+    step->result =
+        job.transport_.transact({step->bytes.data(), step->bytes.size()}, step->count, step->patience);
+  }
 }
 
 void Job::complete(napi_env env, napi_status status, void* data) {
@@ -63,9 +85,11 @@ void Job::complete(napi_env env, napi_status status, void* data) {
 }
 
 void Job::finish(napi_status status) {
-  if (inFlight_ != nullptr) *inFlight_ = nullptr;
-  if (status != napi_ok) result_.failure = {ECANCELED, "transact"};
-  settle(env_, deferred_, result_);
+  if (current_ != nullptr) *current_ = nullptr;
+  for (Step& step : steps_) {
+    if (status != napi_ok) step.result.failure = {ECANCELED, "transact"};
+    settle(env_, step.deferred, step.result);
+  }
 }
 
 }  // namespace addon

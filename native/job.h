@@ -1,12 +1,16 @@
-// One transaction on libuv's thread pool.
+// Transactions on libuv's thread pool.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <napi.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "transport.h"
@@ -19,17 +23,21 @@ struct Request {
   std::chrono::milliseconds patience;
 };
 
-// A job deletes itself when it has settled its promise. All of it but execute() happens on the thread of
-// its environment, where the socket object lives as well, so that nothing here needs a lock or a count.
+// Carries out one request after the other until none is left; more may be appended meanwhile, so that
+// requests go out while the thread of the environment is still making others. A job deletes itself when it
+// has settled its promises. All of it but execute() and take() happens on the thread of its environment,
+// where the socket object lives as well; the lock is for what execute() shares with append().
 class Job {
  public:
   // Returns the promise, or nullptr when the environment is going away. The request is copied: its
-  // owner may change or transfer it meanwhile. `inFlight` points to the job until that ends.
-  static napi_value start(napi_env env, netlink::Transport& transport, const Request& request,
-                          Job*& inFlight);
+  // owner may change or transfer it meanwhile. `current` points to the newest job until that ends.
+  static napi_value start(napi_env env, netlink::Transport& transport, const Request& request, Job*& current);
+
+  // The same for a job that is under way; nothing if it has done all it had, and then a new one takes its place.
+  std::optional<napi_value> append(const Request& request);
 
   // For an owner of the transport that closes it, or dies, before the job has ended: the transport must
-  // live on until then, and `inFlight` is not written to any more.
+  // live on until then, and `current` is not written to any more.
   void adopt(std::unique_ptr<netlink::Transport> transport);
 
   ~Job();
@@ -37,10 +45,20 @@ class Job {
   Job& operator=(const Job&) = delete;
 
  private:
-  Job(napi_env env, netlink::Transport& transport, const Request& request);
+  struct Step {
+    std::vector<std::uint8_t> bytes;
+    std::uint32_t count;
+    std::chrono::milliseconds patience;
+    napi_deferred deferred;
+    netlink::Result result;
+  };
 
+  Job(napi_env env, netlink::Transport& transport) : env_(env), transport_(transport) {}
+
+  napi_value add(const Request& request);
   bool prepare();
-  bool queue(Job*& inFlight);
+  bool queue(Job*& current);
+  Step* take();
   void finish(napi_status status);
 
   static void execute(napi_env env, void* data);
@@ -48,14 +66,13 @@ class Job {
 
   napi_env env_;
   netlink::Transport& transport_;
-  std::vector<std::uint8_t> bytes_;
-  std::uint32_t count_;
-  std::chrono::milliseconds patience_;
-  netlink::Result result_;
+  std::mutex lock_;
+  std::deque<Step> steps_;  // stay where they are when others are appended
+  std::size_t taken_ = 0;
+  bool ended_ = false;
 
   napi_async_work work_ = nullptr;
-  napi_deferred deferred_ = nullptr;
-  Job** inFlight_ = nullptr;
+  Job** current_ = nullptr;
   std::unique_ptr<netlink::Transport> adopted_;
 };
 

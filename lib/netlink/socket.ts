@@ -11,7 +11,10 @@ export type NetworkNamespace = string | number
  * chunk: everything up to it goes out in one sendmsg, and the next chunk waits for its last reply.
  */
 export interface Socket {
-  /** Runs on the thread pool. One at a time; `deadline` is in milliseconds and holds for each chunk. */
+  /**
+   * Runs on the thread pool, after those before it. `deadline` is in milliseconds and holds for each chunk. Not
+   * beside transactSync().
+   */
   transact(request: Uint8Array, count: number, deadline: number): Promise<Uint8Array>
   transactSync(request: Uint8Array, count: number, deadline: number): Uint8Array
   close(): void
