@@ -24,7 +24,7 @@ execFileSync('insmod', [process.env.IPVS_PROBE])
 writeFileSync('/sys/kernel/rcu_expedited', '1')
 
 const sizes = quick ? [10, 50] : [10, 50, 200, 1000]
-const clients = quick ? 20_000 : 500_000
+const clients = quick ? 20_000 : 200_000
 const rounds = quick ? 1 : 7
 
 const result = {
@@ -32,7 +32,7 @@ const result = {
   clients,
   rounds,
   placements: await placements({ sizes, clients }),
-  memory: await memory({ sizes, rounds: quick ? 1 : 5 }),
+  memory: await memory({ sizes, rounds: quick ? 1 : 3 }),
   ...(await costs({ sizes, rounds })),
 }
 writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`)

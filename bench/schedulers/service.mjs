@@ -52,7 +52,7 @@ export class Service {
     const service = new Service()
     service.#holder = spawn('unshare', ['-n', 'sh', '-c', begin], { stdio: ['pipe', 'pipe', 'inherit'] })
     await once(service.#holder.stdout, 'data')
-    service.ipvs = await Ipvs.open({ netns: service.#path('ns/net') })
+    service.ipvs = await Ipvs.open({ netns: service.#path('ns/net'), deadline: 600_000 })
     return service
   }
 
