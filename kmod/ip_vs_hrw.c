@@ -14,6 +14,8 @@
 #define IPVS_REBUILD_MS 0	/* a change is cheap */
 #include "load.h"
 
+static struct ipvs_clients ipvs_clients;
+
 static u32 ipvs_size(void)
 {
 	return 0;
@@ -36,12 +38,13 @@ static struct ip_vs_dest *ipvs_schedule(struct ip_vs_service *svc,
 	if (!table)
 		return NULL;
 	ipvs_client_key(svc, skb, iph, &key);
-	return ipvs_table_choose(table, svc, IPVS_NONE,
-				 ipvs_client(ipvs_seed, &key));
+	return ipvs_table_search(table, svc, IPVS_NONE,
+				 ipvs_client_of(&ipvs_clients, &key));
 }
 
 static int __init ip_vs_hrw_init(void)
 {
+	ipvs_clients_init(&ipvs_clients, ipvs_seed);
 	return ipvs_module_init();
 }
 

@@ -22,6 +22,8 @@ MODULE_PARM_DESC(table_size, "Slots, a prime, the same on all directors (16381)"
 module_param_named(rebuild_ms, ipvs_rebuild_ms, uint, 0644);
 MODULE_PARM_DESC(rebuild_ms, "Milliseconds to collect changes for, 0 for none (20)");
 
+static struct ipvs_clients ipvs_clients;
+
 static u32 ipvs_size(void)
 {
 	return table_size;
@@ -55,7 +57,7 @@ static struct ip_vs_dest *ipvs_schedule(struct ip_vs_service *svc,
 	if (!table)
 		return NULL;
 	ipvs_client_key(svc, skb, iph, &key);
-	client = ipvs_client(ipvs_seed, &key);
+	client = ipvs_client_of(&ipvs_clients, &key);
 	slot = ipvs_maglev_slot(client, table->size);
 	return ipvs_table_choose(table, svc, table->slots[slot], client);
 }
@@ -79,6 +81,7 @@ static int __init ip_vs_maglev_init(void)
 		       IPVS_MAGLEV_SIZE_MIN, IPVS_MAGLEV_SIZE_MAX);
 		return -EINVAL;
 	}
+	ipvs_clients_init(&ipvs_clients, ipvs_seed);
 	return ipvs_module_init();
 }
 

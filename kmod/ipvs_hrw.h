@@ -77,18 +77,21 @@ static inline void ipvs_sip_word(u32 v[4], u32 word)
 	v[0] ^= word;
 }
 
-/* HalfSipHash-1-3 (Aumasson, Bernstein) of @tag and @count more words. */
-static inline u32 ipvs_hash_words(u64 seed, u32 tag, const u32 *words,
-				  u32 count)
+/* HalfSipHash-1-3 (Aumasson, Bernstein), up to the word @tag ... */
+static inline void ipvs_hash_begin(u32 v[4], u64 seed, u32 tag)
 {
-	u32 v[4];
-	u32 i;
-
 	v[0] = seed & 0xffffffffU;
 	v[1] = (u32)(seed >> 32);
 	v[2] = v[0] ^ 0x6c796765U;
 	v[3] = v[1] ^ 0x74656462U;
 	ipvs_sip_word(v, tag);
+}
+
+/* ... and from there on, with @count more words. */
+static inline u32 ipvs_hash_end(u32 v[4], const u32 *words, u32 count)
+{
+	u32 i;
+
 	for (i = 0; i < count; i++)
 		ipvs_sip_word(v, words[i]);
 	ipvs_sip_word(v, (count + 1) << 26);	/* length in bytes << 24 */
@@ -97,6 +100,15 @@ static inline u32 ipvs_hash_words(u64 seed, u32 tag, const u32 *words,
 	ipvs_sip_round(v);
 	ipvs_sip_round(v);
 	return v[1] ^ v[3];
+}
+
+static inline u32 ipvs_hash_words(u64 seed, u32 tag, const u32 *words,
+				  u32 count)
+{
+	u32 v[4];
+
+	ipvs_hash_begin(v, seed, tag);
+	return ipvs_hash_end(v, words, count);
 }
 
 static inline u32 ipvs_hash(u64 seed, u32 domain, const struct ipvs_key *key)
@@ -109,6 +121,37 @@ static inline u32 ipvs_hash(u64 seed, u32 domain, const struct ipvs_key *key)
 static inline u32 ipvs_client(u64 seed, const struct ipvs_key *key)
 {
 	return ipvs_hash(seed, IPVS_DOMAIN_CLIENT, key);
+}
+
+/* What the hashes of clients without a port have in common, by family. */
+struct ipvs_clients {
+	u64 seed;
+	u32 begun[2][4];
+};
+
+static inline void ipvs_clients_init(struct ipvs_clients *clients, u64 seed)
+{
+	clients->seed = seed;
+	ipvs_hash_begin(clients->begun[0], seed, IPVS_DOMAIN_CLIENT << 24 | 4 << 16);
+	ipvs_hash_begin(clients->begun[1], seed, IPVS_DOMAIN_CLIENT << 24 | 6 << 16);
+}
+
+/* ipvs_client(), sooner. */
+static inline u32 ipvs_client_of(const struct ipvs_clients *clients,
+				 const struct ipvs_key *key)
+{
+	const u32 *begun = clients->begun[key->family != 4];
+	u32 v[4];
+
+	if (key->port)
+		return ipvs_client(clients->seed, key);
+	v[0] = begun[0];
+	v[1] = begun[1];
+	v[2] = begun[2];
+	v[3] = begun[3];
+	if (key->family == 4)
+		return ipvs_hash_end(v, key->address, 1);
+	return ipvs_hash_end(v, key->address, 4);
 }
 
 static inline u64 ipvs_server_id(u64 seed, const struct ipvs_key *key)

@@ -10,11 +10,14 @@ static inline int ipvs_selftest_key(u64 seed, u32 family, u32 a0, u32 a1,
 				    u64 id, u32 slot)
 {
 	struct ipvs_key key;
+	struct ipvs_clients clients;
 	struct ipvs_msh msh;
 
 	ipvs_selftest_set(&key, family, a0, a1, a2, a3, port);
 	ipvs_msh_init(&msh, seed);
+	ipvs_clients_init(&clients, seed);
 	return ipvs_client(seed, &key) == client &&
+	       ipvs_client_of(&clients, &key) == client &&
 	       ipvs_server_id(seed, &key) == id &&
 	       ipvs_msh_slot(&msh, &key, 20) == slot;
 }

@@ -6,7 +6,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include "compat.h"
+#include <net/ip_vs.h>
 #include "ipvs_sched.h"
 
 /*
@@ -18,25 +18,25 @@ struct ipvs_table {
 	struct rcu_head rcu;
 	u32 count;			/* servers with weight > 0 */
 	u32 size;			/* slots; 0 for hrw */
-	struct ip_vs_dest **dests;
 	u16 *slots;
-	struct ipvs_server servers[];
+	struct ipvs_server *servers;
+	struct ip_vs_dest *dests[];
 };
 
 static inline struct ipvs_table *ipvs_table_alloc(u32 count, u32 size)
 {
+	size_t dests = ALIGN(count * sizeof(struct ip_vs_dest *), sizeof(u64));
 	struct ipvs_table *table;
 
-	table = kvmalloc(sizeof(*table) +
-			 count * (sizeof(table->servers[0]) +
-				  sizeof(table->dests[0])) +
+	table = kvmalloc(sizeof(*table) + dests +
+			 count * sizeof(table->servers[0]) +
 			 size * sizeof(table->slots[0]), GFP_KERNEL);
 	if (!table)
 		return NULL;
 	table->count = count;
 	table->size = size;
-	table->dests = (struct ip_vs_dest **)&table->servers[count];
-	table->slots = (u16 *)&table->dests[count];
+	table->servers = (void *)table->dests + dests;
+	table->slots = (void *)&table->servers[count];
 	return table;
 }
 
@@ -53,8 +53,7 @@ static inline bool ipvs_dest_overloaded(const struct ip_vs_dest *dest)
 /* Can serve, as far as the administrator is concerned. */
 static inline bool ipvs_dest_alive(const struct ip_vs_dest *dest)
 {
-	return dest && ipvs_dest_available(dest) &&
-	       atomic_read(&dest->weight) > 0;
+	return dest && atomic_read(&dest->weight) > 0;
 }
 
 struct ipvs_pick {
@@ -76,13 +75,12 @@ static inline int ipvs_pick_usable(void *context, u32 index)
 }
 
 /*
- * @owner if it can take the client, else weighted rendezvous of @client among
- * those that can: one pass, whatever the state of the servers. An overloaded
- * server is passed over only with the fallback flag; without it the client is
- * refused, as sh and mh do.
+ * Weighted rendezvous of @client among those that can take it: one pass,
+ * whatever the state of the servers. An overloaded server is passed over only
+ * with the fallback flag; without it the client is refused, as sh and mh do.
  */
-static inline struct ip_vs_dest *
-ipvs_table_choose(const struct ipvs_table *table, struct ip_vs_service *svc,
+static noinline struct ip_vs_dest *
+ipvs_table_search(const struct ipvs_table *table, struct ip_vs_service *svc,
 		  u32 owner, u32 client)
 {
 	struct ipvs_pick pick = {
@@ -97,6 +95,21 @@ ipvs_table_choose(const struct ipvs_table *table, struct ip_vs_service *svc,
 		return pick.dest;
 	ip_vs_scheduler_err(svc, "no destination available");
 	return NULL;
+}
+
+/* @owner if it can take the client, else by search. */
+static inline struct ip_vs_dest *
+ipvs_table_choose(const struct ipvs_table *table, struct ip_vs_service *svc,
+		  u32 owner, u32 client)
+{
+	struct ip_vs_dest *dest;
+
+	if (likely(owner != IPVS_NONE)) {
+		dest = READ_ONCE(table->dests[owner]);
+		if (likely(ipvs_dest_alive(dest) && !ipvs_dest_overloaded(dest)))
+			return dest;
+	}
+	return ipvs_table_search(table, svc, owner, client);
 }
 
 #endif /* IPVS_TABLE_H */

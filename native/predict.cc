@@ -217,6 +217,7 @@ struct Choice {
   Unusable unusable;
   View<u16> slots;
   ipvs_msh msh;
+  ipvs_clients clients;
 
   u32 of(const ipvs_key& key);
 };
@@ -228,12 +229,12 @@ u32 Choice::of(const ipvs_key& key) {
   u32 owner = 0;
   switch (scheduler) {
     case Scheduler::hrw:
-      return rendezvous(servers, ipvs_client(seed, &key), unusable);
+      return rendezvous(servers, ipvs_client_of(&clients, &key), unusable);
     case Scheduler::msh:
       while (1U << bits < size) ++bits;
       return slots.data[ipvs_msh_slot(&msh, &key, bits)];
     case Scheduler::maglev:
-      client = ipvs_client(seed, &key);
+      client = ipvs_client_of(&clients, &key);
       owner = slots.data[ipvs_maglev_slot(client, size)];
       return unusable[owner] == 0 ? owner : rendezvous(servers, client, unusable);
     case Scheduler::sh:
@@ -270,6 +271,7 @@ Napi::Value choose(const Napi::CallbackInfo& info) {
         "expected choose(scheduler, seed, ids, weights, unusable, slots, clients, width, ports, choices)");
   }
   ipvs_msh_init(&choice.msh, choice.seed);
+  ipvs_clients_init(&choice.clients, choice.seed);
   for (std::size_t i = 0; i < out.size; ++i) {
     const u32 port = ports.size == 0 ? 0 : ports.data[i];
     const u32 server = choice.of(keyOf(clients.data + i * width, width, port));

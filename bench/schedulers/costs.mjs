@@ -34,7 +34,7 @@ async function loading(count, rounds) {
 }
 
 /** Nanoseconds of a call: as it is; with every server overloaded and the fallback flag; with every weight 0. */
-async function scheduling(count, rounds) {
+export async function scheduling(count, rounds) {
   const runs = Object.fromEntries(schedulers.map((name) => [name, { up: [], overloaded: [], drained: [] }]))
   const hashing = schedulers.slice(2)
   const inTurn = (list, state, clients, options) =>
