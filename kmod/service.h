@@ -103,7 +103,7 @@ static int ipvs_build(struct ipvs_state *state)
 		return -ENOMEM;
 	err = ipvs_fill(entries, next, old);
 	if (err) {
-		kvfree(next);
+		ipvs_table_free(next);
 		return err;
 	}
 	for (entry = entries->at; entry < entries->at + entries->count; entry++) {

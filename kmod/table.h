@@ -29,20 +29,33 @@ static inline struct ipvs_table *ipvs_table_alloc(u32 count, u32 size)
 	struct ipvs_table *table;
 
 	table = kvmalloc(sizeof(*table) + dests +
-			 count * sizeof(table->servers[0]) +
-			 size * sizeof(table->slots[0]), GFP_KERNEL);
+			 count * sizeof(table->servers[0]), GFP_KERNEL);
 	if (!table)
 		return NULL;
 	table->count = count;
 	table->size = size;
 	table->servers = (void *)table->dests + dests;
-	table->slots = (void *)&table->servers[count];
-	return table;
+	table->slots = NULL;
+	if (!size)
+		return table;
+	/* By themselves: 2^15 of them fill their pages. */
+	table->slots = kvmalloc_array(size, sizeof(table->slots[0]),
+				      GFP_KERNEL);
+	if (table->slots)
+		return table;
+	kvfree(table);
+	return NULL;
+}
+
+static inline void ipvs_table_free(struct ipvs_table *table)
+{
+	kvfree(table->slots);
+	kvfree(table);
 }
 
 static inline void ipvs_table_free_rcu(struct rcu_head *rcu)
 {
-	kvfree(container_of(rcu, struct ipvs_table, rcu));
+	ipvs_table_free(container_of(rcu, struct ipvs_table, rcu));
 }
 
 static inline bool ipvs_dest_overloaded(const struct ip_vs_dest *dest)

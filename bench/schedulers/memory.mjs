@@ -1,19 +1,22 @@
 // What a scheduler takes for a service: the memory that is free less when services use it, not rr.
 // SPDX-License-Identifier: MIT
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { hosts, Service } from './service.mjs'
 
 /** As many as there is patience for: msh fills a table in time proportional to the servers. */
-const servicesWith = (count) => (count < 500 ? 100 : 20)
+const servicesWith = (count) => (count < 100 ? 400 : count < 500 ? 100 : 60)
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1]
 
-/** After what can be given back was given back, and RCU has freed what was replaced. */
+/**
+ * After RCU has freed what was replaced. Pages that a processor keeps for its next allocation are free, too: MemFree
+ * leaves them out.
+ */
 async function freeBytes() {
-  await setTimeout(300)
-  writeFileSync('/proc/sys/vm/drop_caches', '3')
-  await setTimeout(100)
-  return 1024 * Number(/^MemFree: +(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))[1])
+  await setTimeout(500)
+  const zones = readFileSync('/proc/zoneinfo', 'utf8')
+  const pages = [...zones.matchAll(/^ +(?:nr_free_pages|count:) +(\d+)$/gm)]
+  return 4096 * pages.reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
 export async function memory({ sizes, rounds }) {

@@ -201,7 +201,7 @@ of as many clients).
 ${shares(results)}
 ## Memory
 
-Of a service, beside what IPVS itself takes; measured over 20 services or more.
+Of a service, beside what IPVS itself takes; measured over 60 services or more.
 
 ${byServers(results.memory, (row) => bytes(row.bytes))}
 ## Cost of a change
