@@ -1,0 +1,61 @@
+// The event loop while many operations are applied: its longest block, by how many are given to the client at once.
+// SPDX-License-Identifier: MIT
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { Ipvs } from '../../dist/index.js'
+import { figure, inTurn } from '../figures.mjs'
+import { Namespace } from '../namespace.mjs'
+import { load, prepare } from '../operations.mjs'
+
+const RESOLUTION = 1
+
+async function apply(ipvs, prepared, chunk) {
+  for (let at = 0; at < prepared.length; at += chunk)
+    await load(ipvs, prepared, at, Math.min(prepared.length, at + chunk))
+}
+
+/** Milliseconds: all of it, and how late the monitor's timer of 1 ms came at most, and in the hundredth worst case. */
+const measure = (operations, chunk) =>
+  Namespace.with(async ({ path }) => {
+    const ipvs = await Ipvs.open({ netns: path })
+    const prepared = prepare(0, operations)
+    const histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
+    histogram.enable()
+    await setTimeout(20)
+    histogram.reset()
+    const start = performance.now()
+    await apply(ipvs, prepared, chunk)
+    const time = performance.now() - start
+    await setTimeout(20) // A block is noted by the timer that comes after it.
+    histogram.disable()
+    await ipvs.close()
+    const late = (nanoseconds) => Math.max(0, nanoseconds / 1e6 - RESOLUTION)
+    return { time, max: late(histogram.max), p99: late(histogram.percentile(99)) }
+  })
+
+/** The same timer while nothing happens at all: what the machine itself does to it. */
+async function idle() {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
+  histogram.enable()
+  await setTimeout(1000)
+  histogram.disable()
+  return histogram.max / 1e6 - RESOLUTION
+}
+
+export async function loop({ quick, log }) {
+  const operations = quick ? 6000 : 100_000
+  const chunks = [128, 512, 2048, operations]
+  const first = await measure(operations, 512)
+  await measure(operations, 2048)
+  const runs = await inTurn(quick ? 1 : 5, chunks.map(String), (chunk) => measure(operations, Number(chunk)))
+  log(`${operations} operations beside the event loop`)
+  const of = (chunk, name) => figure(runs[chunk].map((run) => run[name]))
+  return {
+    operations,
+    idle: await idle(),
+    first,
+    rows: chunks.map((chunk) => ({
+      ...{ chunk, milliseconds: of(chunk, 'time'), max: of(chunk, 'max'), p99: of(chunk, 'p99') },
+    })),
+  }
+}
