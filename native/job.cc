@@ -28,11 +28,11 @@ napi_value Job::add(const Request& request) {
   napi_value promise = nullptr;
   napi_deferred deferred = nullptr;
   if (napi_create_promise(env_, &deferred, &promise) != napi_ok) return nullptr;
-  steps_.push_back({{request.bytes.data, request.bytes.data + request.bytes.size},
-                    request.count,
-                    request.patience,
-                    deferred,
-                    {}});
+  waiting_.push_back({{request.bytes.data, request.bytes.data + request.bytes.size},
+                      request.count,
+                      request.patience,
+                      deferred,
+                      {}});
   return promise;
 }
 
@@ -48,7 +48,7 @@ bool Job::prepare() {
 
 bool Job::queue(Job*& current) {
   if (napi_queue_async_work(env_, work_) != napi_ok) {
-    Step& step = steps_.front();
+    Step& step = waiting_.front();
     step.result.failure = {EAGAIN, "transact"};
     settle(env_, step.deferred, step.result);
     return false;
@@ -65,8 +65,10 @@ void Job::adopt(std::unique_ptr<netlink::Transport> transport) {
 
 Job::Step* Job::take() {
   const std::lock_guard<std::mutex> guard(lock_);
-  ended_ = taken_ == steps_.size();
-  return ended_ ? nullptr : &steps_[taken_++];
+  ended_ = waiting_.empty();
+  if (ended_) return nullptr;
+  taken_.splice(taken_.end(), waiting_, waiting_.begin());
+  return &taken_.back();
 }
 
 // On a pool thread: touches nothing that the thread of the environment touches meanwhile.
@@ -86,7 +88,8 @@ void Job::complete(napi_env env, napi_status status, void* data) {
 
 void Job::finish(napi_status status) {
   if (current_ != nullptr) *current_ = nullptr;
-  for (Step& step : steps_) {
+  taken_.splice(taken_.end(), waiting_);  // of a job that never ran
+  for (Step& step : taken_) {
     if (status != napi_ok) step.result.failure = {ECANCELED, "transact"};
     settle(env_, step.deferred, step.result);
   }

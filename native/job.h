@@ -5,9 +5,8 @@
 #include <napi.h>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,8 +66,8 @@ class Job {
   napi_env env_;
   netlink::Transport& transport_;
   std::mutex lock_;
-  std::deque<Step> steps_;  // stay where they are when others are appended
-  std::size_t taken_ = 0;
+  std::list<Step> waiting_;  // not deque: with it the addon would need a newer C++ library
+  std::list<Step> taken_;
   bool ended_ = false;
 
   napi_async_work work_ = nullptr;
