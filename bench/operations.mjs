@@ -7,20 +7,38 @@ export const PORT = 80
 const dotted = (number) => `${number >>> 24}.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
 
 export const serviceKey = (index) => ({ protocol: 'tcp', address: dotted(0xac100000 + index), port: PORT })
-export const newService = (index) => ({ ...serviceKey(index), scheduler: 'wlc' })
+export const newService = (index) => ({
+  protocol: 'tcp',
+  address: dotted(0xac100000 + index),
+  port: PORT,
+  scheduler: 'wlc',
+})
 
-const server = (address) => ({ address: dotted(address), port: PORT })
-const settings = { forwarding: 'masquerading', weight: 1, upperThreshold: 0, lowerThreshold: 0 }
+const key = (address) => ({ address: dotted(address), port: PORT })
+/** Settings that leave nothing to be read first. */
+export const allSettings = (weight) => ({
+  forwarding: 'masquerading',
+  weight,
+  upperThreshold: 0,
+  lowerThreshold: 0,
+})
+const server = (address) => ({
+  address: dotted(address),
+  port: PORT,
+  forwarding: 'masquerading',
+  weight: 1,
+  upperThreshold: 0,
+  lowerThreshold: 0,
+})
 
 /** Real server `place` (1..5) of a service. */
-export const serverKey = (service, place) => server(0x0a000000 + service * PER_SERVICE + place)
-export const newServer = (service, place) => ({ ...serverKey(service, place), ...settings })
+const serverAddress = (service, place) => 0x0a000000 + service * PER_SERVICE + place
+export const serverKey = (service, place) => key(serverAddress(service, place))
+export const newServer = (service, place) => server(serverAddress(service, place))
 
 /** One more real server, for the measurements of one change. */
-export const extraKey = (index) => server(0x0a800000 + index)
-export const newExtra = (index) => ({ ...extraKey(index), ...settings })
-/** Settings that leave nothing to be read first. */
-export const allSettings = (weight) => ({ ...settings, weight })
+export const extraKey = (index) => key(0x0a800000 + index)
+export const newExtra = (index) => server(0x0a800000 + index)
 
 /** Calls addService(index) or addServer(service, place) for operations `from` up to, not including, `to`. */
 export function eachOperation(from, to, { addService, addServer }) {
