@@ -100,8 +100,9 @@ export class Channel {
     return this.#drive(this.#exchange(batch))
   }
 
-  exchangeSync(batch: Batch): void {
-    this.#driveSync(this.#exchange(batch))
+  /** The same at once; replies are written to `into` if they fit there. */
+  exchangeSync(batch: Batch, into: Uint8Array = nowhere): void {
+    this.#driveSync(this.#exchange(batch), into)
   }
 
   *#resolve(): Transactions<void> {
@@ -174,21 +175,28 @@ export class Channel {
     return step.value
   }
 
-  #driveSync<T>(steps: Transactions<T>): T {
+  #driveSync<T>(steps: Transactions<T>, into: Uint8Array = nowhere): T {
     let step = steps.next()
     while (!step.done) {
       const { socket, bytes, count, batch } = step.value
-      const transact = (): Uint8Array => socket.transactSync(bytes, count, this.deadline)
       try {
         const replies = transactions.hasSubscribers
-          ? transactions.traceSync(transact, { requests: batch?.requests ?? [], bytes })
-          : transact()
+          ? transactions.traceSync(() => this.#transactSync(socket, bytes, count, nowhere), {
+              requests: batch?.requests ?? [],
+              bytes,
+            })
+          : this.#transactSync(socket, bytes, count, into)
         step = steps.next(replies)
       } catch (error) {
         step = steps.throw(error)
       }
     }
     return step.value
+  }
+
+  #transactSync(socket: Socket, bytes: Uint8Array, count: number, into: Uint8Array): Uint8Array {
+    const replies = socket.transactSync(bytes, count, this.deadline, into)
+    return typeof replies === 'number' ? into.subarray(0, replies) : replies
   }
 
   get closed(): boolean {
@@ -203,6 +211,7 @@ export class Channel {
   }
 }
 
+const nowhere = new Uint8Array()
 const openFields = new Set(['netns', 'deadline'])
 
 const openChannel = (options: OpenOptions): Channel => {

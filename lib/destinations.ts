@@ -88,26 +88,36 @@ function* edit(
   settings: DestinationSettings,
   force: boolean | undefined,
 ): Task<void> {
-  const current = namesAll(settings) ? undefined : yield* read('setDest', service, key)
-  const destination = editedDestination(current ?? key, settings)
-  checkDestinationChange(service, current, destination, force)
-  const [changed] = yield [{ command: 'setDest', body: { service, destination } }]
+  const current = yield* read('setDest', service, key)
+  const [changed] = yield [edited(service, key, current, settings, force)]
   repliesOf(changed)
 }
 
+/** The request that changes a real server; `current` is undefined when there is nothing to keep. */
+const edited = (
+  service: WireService,
+  key: WireDestination,
+  current: WireDestination | undefined,
+  settings: DestinationSettings,
+  force: boolean | undefined,
+): Request => {
+  const destination = editedDestination(current ?? key, settings)
+  checkDestinationChange(service, current, destination, force)
+  return { command: 'setDest', body: { service, destination } }
+}
+
 /** True when nothing is left to keep, so that there is no need to read first. */
-const namesAll = ({
-  forwarding,
-  weight,
-  upperThreshold,
-  lowerThreshold,
-  tunnel,
-}: DestinationSettings): boolean =>
-  forwarding !== undefined &&
-  weight !== undefined &&
-  upperThreshold !== undefined &&
-  lowerThreshold !== undefined &&
-  (forwarding !== 'tunneling' || namesTunnel(tunnel))
+const namesAll = (settings: DestinationSettings): boolean => {
+  if (typeof settings !== 'object' || settings === null) return false // to be refused with the others
+  const { forwarding, weight, upperThreshold, lowerThreshold, tunnel } = settings
+  return (
+    forwarding !== undefined &&
+    weight !== undefined &&
+    upperThreshold !== undefined &&
+    lowerThreshold !== undefined &&
+    (forwarding !== 'tunneling' || namesTunnel(tunnel))
+  )
+}
 
 const namesTunnel = ({ type, port, checksum }: Tunnel = {}): boolean =>
   type === 'ipip' ||
@@ -152,8 +162,17 @@ export class Destinations {
     service: ServiceKey,
     destination: DestinationKey,
     settings: DestinationSettings,
-    options: WriteOptions = {},
+    options: WriteOptions = noOptions,
   ): Promise<void> {
+    if (namesAll(settings)) {
+      const make = (): Request => {
+        const wire = serviceKey(service)
+        const key = destinationKey(wire, destination)
+        checkDestinationEdit(settings)
+        return edited(wire, key, undefined, settings, options.force)
+      }
+      return this.#runner.call(make, nothing, options)
+    }
     const make = (): Operation<void> => {
       const wire = serviceKey(service)
       const key = destinationKey(wire, destination)

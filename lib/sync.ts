@@ -8,12 +8,15 @@ import { callOptions } from './check.js'
 import { Director } from './director.js'
 import { closed } from './errors.js'
 import { gather } from './group.js'
-import { type Operation, type Outcome, type Request, type Runner, type Sync, subjectOf } from './request.js'
+import { Writer } from './netlink/attr.js'
+import { type Operation, type Request, type Runner, repliesOf, type Sync, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
 /** Runs each operation to its end and returns the result itself where the asynchronous runner promises it. */
 class SyncRunner implements Sync<Runner> {
   readonly #channel: Channel
+  /** Memory for one call, used again by the next. */
+  #spare: { readonly out: Writer; readonly into: Uint8Array } | undefined
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -23,14 +26,14 @@ class SyncRunner implements Sync<Runner> {
     const { signal } = callOptions(options)
     const request = make()
     this.#admit(request, signal)
-    let outcome: Outcome = { replies: [], error: undefined }
-    const batch = new Batch()
-    batch.add(request, (error, replies) => {
-      outcome = { error, replies }
-    })
-    this.#channel.exchangeSync(batch)
-    if (outcome.error !== undefined) throw outcome.error
-    return result(outcome.replies)
+    const { out, into } = this.#spare ?? { out: new Writer(1024), into: new Uint8Array(4096) }
+    this.#spare = undefined // a subscriber of the trace may make a call of its own meanwhile
+    const batch = new Batch(false, out)
+    const place = batch.add(request)
+    this.#channel.exchangeSync(batch, into)
+    const outcome = batch.outcome(place)
+    this.#spare = { out, into }
+    return result(repliesOf(outcome))
   }
 
   run<T>(make: () => Operation<T>, options?: CallOptions): T {
@@ -42,7 +45,7 @@ class SyncRunner implements Sync<Runner> {
     while (!step.done) {
       const { batches, outcomes } = gather([step.value])
       for (const batch of batches) this.#channel.exchangeSync(batch)
-      step = task.next(outcomes[0] ?? [])
+      step = task.next(outcomes()[0] ?? [])
     }
     return step.value
   }

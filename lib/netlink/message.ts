@@ -17,13 +17,23 @@ const NLMSG_ERROR = 2
 const NLMSG_DONE = 3
 const NLMSG_MIN_TYPE = 16
 
-/** Appends a message; type, flags and sequence number are filled in later by `stamp`. */
-export const frame = (out: Writer, command: number, version: number, body: (out: Writer) => void): void => {
+/** Begins a message, whose attributes are appended next; returns what `end` needs. */
+export const begin = (out: Writer, command: number, version: number): number => {
   const start = out.reserve(HEADER + GENERIC_HEADER)
   out.bytes[start + HEADER] = command
   out.bytes[start + HEADER + 1] = version
-  body(out)
+  return start
+}
+
+/** Ends a message; type, flags and sequence number are filled in later by `stamp`. */
+export const end = (out: Writer, start: number): void =>
   out.view.setUint32(start, out.length - start, littleEndian)
+
+/** Both, with the attributes between them. */
+export const frame = (out: Writer, command: number, version: number, body: (out: Writer) => void): void => {
+  const start = begin(out, command, version)
+  body(out)
+  end(out, start)
 }
 
 /** Completes the header of the message at `offset`. */
