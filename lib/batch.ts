@@ -22,7 +22,7 @@ import {
   NLM_F_DUMP,
   NLM_F_REQUEST,
   stamp,
-  walk,
+  walkView,
 } from './netlink/message.js'
 import type { TransportError } from './netlink/socket.js'
 import { type Outcome, type Request, subjectOf } from './request.js'
@@ -36,6 +36,17 @@ const CHUNK_MESSAGES = 128
 const CHUNK_BYTES = 64 * 1024
 /** What one job on the thread pool carries at most; between jobs, aborted calls can still be dropped. */
 const BATCH_MESSAGES = 4 * CHUNK_MESSAGES
+
+/** Replies lie in the first `length` bytes of the view. */
+export interface Replies {
+  readonly view: DataView
+  readonly length: number
+}
+
+export const repliesIn = (bytes: Uint8Array): Replies => ({
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  length: bytes.length,
+})
 
 /** Where the data of a reply lies, and under which command. */
 interface Found {
@@ -79,6 +90,8 @@ export class Batch {
   #settled = false
   #failure: TransportError | undefined
   #makeError: ((request: Request) => Error) | undefined
+  #digests: Map<number, NonNullable<Request['digest']>> | undefined
+  #outcomes: readonly Outcome[] | undefined
   #tell: (() => void) | undefined
   #done: Promise<void> | undefined
 
@@ -115,7 +128,7 @@ export class Batch {
   }
 
   /** Encodes a request at once and returns its place. */
-  add({ command, body, dump }: Request): number {
+  add({ command, body, dump, digest }: Request): number {
     const start = begin(this.#out, commands[command], FAMILY_VERSION)
     writeMessage(this.#out, body)
     end(this.#out, start)
@@ -123,6 +136,10 @@ export class Batch {
     if (dump === true) {
       this.#dumps ??= new Set()
       this.#dumps.add(place)
+    }
+    if (digest !== undefined) {
+      this.#digests ??= new Map()
+      this.#digests.set(place, digest)
     }
     return place
   }
@@ -211,10 +228,10 @@ export class Batch {
   }
 
   /** Sorts the replies to their requests; what they hold is decoded when their outcome is asked for. */
-  receive(replies: Uint8Array): void {
+  receive({ view, length }: Replies): void {
     this.#answers = []
-    this.#replies = new DataView(replies.buffer, replies.byteOffset, replies.byteLength)
-    walk(replies, (reply) => {
+    this.#replies = view
+    walkView(view, length, (reply) => {
       const index = reply.sequence - this.#first
       if (index < 0 || index >= this.#ends.length) return
       // A success that says no more than that: true of nearly every reply to a change.
@@ -256,20 +273,34 @@ export class Batch {
     this.settle()
   }
 
-  /** What became of the request at this place, which was not dropped. To be asked once, when the batch is done. */
+  /** Finds every outcome out now rather than when it is asked for. */
+  decode(): void {
+    if (this.#places === undefined)
+      this.#outcomes = this.#ends.map((_, index) => this.#outcomeAt(index, index))
+  }
+
+  /** What became of the request at this place. To be asked once, when the batch is done. */
   outcome(place: number): Outcome {
     const index = this.#places === undefined ? place : this.#places[place]
     if (index === undefined) return success // dropped: its caller has been told
+    return this.#outcomes?.[index] ?? this.#outcomeAt(index, place)
+  }
+
+  #outcomeAt(index: number, place: number): Outcome {
     if (this.#makeError !== undefined) return failed(this.#makeError(this.#requestAt(index)))
     const answer = this.#answers[index]
     if (this.#failure !== undefined) {
       const error = this.#brokenOff(index, answer, this.#failure)
       if (error !== undefined) return failed(error)
     }
-    if (answer === undefined || answer === plain) return success
+    const digest = this.#digests?.get(place)
+    if (answer === undefined || answer === plain)
+      return digest === undefined ? success : { ...success, digest: digest(none) }
     if (answer.errno !== 0) return failed(refused(this.#requestAt(index), answer))
     try {
-      return { replies: answer.found.map((found) => this.#decode(found)), error: undefined }
+      const replies = answer.found.map((found) => this.#decode(found))
+      if (digest === undefined) return { replies, error: undefined }
+      return { replies: none, error: undefined, digest: digest(replies) }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
       return failed(garbled(this.#requestAt(index), error))

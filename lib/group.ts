@@ -60,10 +60,24 @@ export class Group {
       active = active.filter(({ requests }) => requests !== undefined)
       if (active.length === 0) return
       const { batches, outcomes } = gather(active.map(({ requests }) => requests ?? []))
-      for (const batch of batches) await exchange(batch)
+      await exchangeAll(batches, exchange)
       const told = outcomes()
       active = active.map(({ member }, i) => ({ member, requests: advance(member, told[i] ?? []) }))
     }
+  }
+}
+
+/** One after the other; the kernel works on the next while this thread decodes the replies to the one before. */
+const exchangeAll = async (
+  batches: readonly Batch[],
+  exchange: (batch: Batch) => Promise<void>,
+): Promise<void> => {
+  let before: Batch | undefined
+  for (const batch of batches) {
+    const exchanged = exchange(batch)
+    before?.decode()
+    await exchanged
+    before = batch
   }
 }
 

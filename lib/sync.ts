@@ -3,7 +3,7 @@
 
 import type { WireMessage } from './abi.js'
 import { Batch } from './batch.js'
-import { Channel, type OpenOptions } from './channel.js'
+import { type Area, Channel, type OpenOptions } from './channel.js'
 import { callOptions } from './check.js'
 import { Director } from './director.js'
 import { closed } from './errors.js'
@@ -12,11 +12,21 @@ import { Writer } from './netlink/attr.js'
 import { type Operation, type Request, type Runner, repliesOf, type Sync, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
+interface Memory {
+  readonly out: Writer
+  readonly area: Area
+}
+
+const newMemory = (): Memory => {
+  const bytes = new Uint8Array(4096)
+  return { out: new Writer(1024), area: { bytes, view: new DataView(bytes.buffer) } }
+}
+
 /** Runs each operation to its end and returns the result itself where the asynchronous runner promises it. */
 class SyncRunner implements Sync<Runner> {
   readonly #channel: Channel
   /** Memory for one call, used again by the next. */
-  #spare: { readonly out: Writer; readonly into: Uint8Array } | undefined
+  #spare: Memory | undefined
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -26,13 +36,13 @@ class SyncRunner implements Sync<Runner> {
     const { signal } = callOptions(options)
     const request = make()
     this.#admit(request, signal)
-    const { out, into } = this.#spare ?? { out: new Writer(1024), into: new Uint8Array(4096) }
+    const memory = this.#spare ?? newMemory()
     this.#spare = undefined // a subscriber of the trace may make a call of its own meanwhile
-    const batch = new Batch(false, out)
+    const batch = new Batch(false, memory.out)
     const place = batch.add(request)
-    this.#channel.exchangeSync(batch, into)
+    this.#channel.exchangeSync(batch, memory.area)
     const outcome = batch.outcome(place)
-    this.#spare = { out, into }
+    this.#spare = memory
     return result(repliesOf(outcome))
   }
 

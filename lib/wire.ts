@@ -276,4 +276,8 @@ const readStats = (view: DataView, at: number): WireStats64 | Unusual => {
   }
 }
 
-const wide = (view: DataView, at: number): bigint => view.getBigUint64(at, littleEndian)
+/** Many counters are zero, and a bigint is an object. */
+const wide = (view: DataView, at: number): bigint =>
+  view.getUint32(at, littleEndian) === 0 && view.getUint32(at + 4, littleEndian) === 0
+    ? 0n
+    : view.getBigUint64(at, littleEndian)

@@ -50,7 +50,20 @@ export const hostPort = (
 }
 
 export const statsFromWire = (wide: WireStats64 | undefined, narrow: WireStats | undefined): Stats =>
-  wide === undefined ? toStats(narrow ?? {}) : toStats(wide)
+  isComplete(wide) ? wide : toStats(wide ?? narrow ?? {})
+
+/** As every kernel sends them: no need to make another object of the same fields. */
+const isComplete = (stats: WireStats64 | undefined): stats is Stats =>
+  stats?.conns !== undefined &&
+  stats.inPkts !== undefined &&
+  stats.outPkts !== undefined &&
+  stats.inBytes !== undefined &&
+  stats.outBytes !== undefined &&
+  stats.cps !== undefined &&
+  stats.inPps !== undefined &&
+  stats.outPps !== undefined &&
+  stats.inBps !== undefined &&
+  stats.outBps !== undefined
 
 const toStats = (counters: WireStats | WireStats64): Stats => ({
   conns: big(counters.conns),

@@ -121,7 +121,7 @@ const tunnelToWire = (tunnel: Tunnel, current: WireDestination | undefined) => {
 export const destinationFromWire = (wire: WireDestination, serviceFamily: number): DestinationStatus => {
   const family = wire.family || serviceFamily // absent before 3.18
   const method = (wire.forwarding ?? 0) & abi.FORWARDING_MASK
-  return {
+  const status = {
     address: formatAddress(wire.address ?? nowhere, family),
     port: wire.port ?? 0,
     family: familyName(family),
@@ -129,12 +129,12 @@ export const destinationFromWire = (wire: WireDestination, serviceFamily: number
     weight: wire.weight ?? 0,
     upperThreshold: wire.upperThreshold ?? 0,
     lowerThreshold: wire.lowerThreshold ?? 0,
-    ...(method === abi.forwardings.tunneling ? { tunnel: tunnelFromWire(wire) } : {}),
     activeConns: wire.activeConns ?? 0,
     inactiveConns: wire.inactiveConns ?? 0,
     persistentConns: wire.persistentConns ?? 0,
     stats: statsFromWire(wire.stats64, wire.stats),
   }
+  return method === abi.forwardings.tunneling ? { ...status, tunnel: tunnelFromWire(wire) } : status
 }
 
 const tunnelFromWire = ({ tunnelType = 0, tunnelPort = 0, tunnelFlags = 0 }: WireDestination) => {

@@ -183,6 +183,7 @@ const flagsToWire = (
 }
 
 const [flag1, flag2, flag3] = abi.serviceFlags.scheduler
+const anySchedulerFlag = flag1 | flag2 | flag3
 export const schedulerFlagBits = {
   fallback: flag1,
   port: flag2,
@@ -195,6 +196,7 @@ export const schedulerFlagBits = {
 const namedSchedulers = new Set(['sh', 'mh', 'msh', 'maglev', 'hrw'])
 
 const schedulerFlagsFromWire = (value: number, scheduler: string | undefined): readonly SchedulerFlag[] => {
+  if ((value & anySchedulerFlag) === 0) return []
   const names: readonly SchedulerFlag[] = namedSchedulers.has(scheduler ?? '')
     ? ['fallback', 'port', 'flag-3']
     : ['flag-1', 'flag-2', 'flag-3']
@@ -202,30 +204,30 @@ const schedulerFlagsFromWire = (value: number, scheduler: string | undefined): r
 }
 
 export const serviceFromWire = (wire: WireService): ServiceStatus => {
-  const { family, flags } = wire
+  const { family, flags, fwmark } = wire
   const value = flags?.value ?? 0
-  return {
-    ...(wire.fwmark !== undefined
-      ? { fwmark: wire.fwmark }
-      : {
-          protocol: (nameIn(abi.protocols, wire.protocol ?? 0) ?? `protocol-${wire.protocol ?? 0}`) as 'tcp',
-          address: formatAddress(wire.address ?? nowhere, family ?? 0),
-          port: wire.port ?? 0,
-        }),
+  const settings = {
     family: familyName(family),
     scheduler: wire.scheduler ?? 'none',
     schedulerFlags: schedulerFlagsFromWire(value, wire.scheduler),
-    persistence: isPersistent(wire)
-      ? {
-          timeout: wire.timeout ?? 0,
-          netmask: netmaskFromWire(wire.netmask ?? 0, family),
-          ...(wire.engine ? { engine: wire.engine } : {}),
-        }
-      : null,
+    persistence: isPersistent(wire) ? persistenceFromWire(wire) : null,
     onePacket: (value & abi.serviceFlags.onePacket) !== 0,
     stats: statsFromWire(wire.stats64, wire.stats),
   }
+  if (fwmark !== undefined) return { fwmark, ...settings }
+  return {
+    protocol: (nameIn(abi.protocols, wire.protocol ?? 0) ?? `protocol-${wire.protocol ?? 0}`) as 'tcp',
+    address: formatAddress(wire.address ?? nowhere, family ?? 0),
+    port: wire.port ?? 0,
+    ...settings,
+  }
 }
+
+const persistenceFromWire = ({ family, timeout, netmask, engine }: WireService) => ({
+  timeout: timeout ?? 0,
+  netmask: netmaskFromWire(netmask ?? 0, family),
+  ...(engine ? { engine } : {}),
+})
 
 /** A service in one word: `192.0.2.10:80/tcp`, `[2001:db8::1]:53/udp`, `fwmark 7/ipv4`. Unique: serves as a map key. */
 export const serviceName = (wire: WireService): string => {

@@ -16,8 +16,9 @@ export interface Socket {
    * beside transactSync().
    */
   transact(request: Uint8Array, count: number, deadline: number): Promise<Uint8Array>
-  /** The replies; where `into` is given and they fit, they are written there and their length is returned. */
-  transactSync(request: Uint8Array, count: number, deadline: number, into?: Uint8Array): Uint8Array | number
+  transactSync(request: Uint8Array, count: number, deadline: number): Uint8Array
+  /** Where the replies fit `into`, they are written there and their length is returned. */
+  transactSync(request: Uint8Array, count: number, deadline: number, into: Uint8Array): Uint8Array | number
   close(): void
 }
 
