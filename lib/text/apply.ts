@@ -30,22 +30,19 @@ export const applyRules = async (
   { goOn, signal }: { readonly goOn: boolean; readonly signal?: CallOptions['signal'] },
 ): Promise<Applied> => {
   const refusals: Refusal[] = []
-  let done = 0
   const attempt = (rule: Rule): Promise<void> =>
-    perform(client, rule.command).then(
-      () => {
-        done++
-      },
-      (error: Error) => {
-        refusals.push({ rule, error })
-      },
-    )
+    perform(client, rule.command).catch((error: Error) => {
+      refusals.push({ rule, error })
+    })
+  let made = 0
   const inFlight: Promise<unknown>[] = []
   for (let i = 0; i < rules.length; i += SLICE) {
     if (inFlight.length >= IN_FLIGHT) await inFlight.shift()
     if (signal?.aborted || (refusals.length > 0 && !goOn)) break
-    inFlight.push(Promise.all(rules.slice(i, i + SLICE).map(attempt)))
+    const slice = rules.slice(i, i + SLICE)
+    made += slice.length
+    inFlight.push(Promise.all(slice.map(attempt)))
   }
   await Promise.all(inFlight)
-  return { done, refusals: refusals.sort((a, b) => a.rule.line - b.rule.line) }
+  return { done: made - refusals.length, refusals: refusals.sort((a, b) => a.rule.line - b.rule.line) }
 }

@@ -1,9 +1,10 @@
 // Rules: the lines that `ipvsadm -S` prints and `-R` reads, each with its number.
 // SPDX-License-Identifier: MIT
 
-import { commandOf, type RuleCommand } from './command.js'
+import type { RuleCommand } from './command.js'
 import type { HostLookup } from './endpoint.js'
-import { LineError, scan } from './scan.js'
+import { Reader } from './reader.js'
+import { LineError } from './scan.js'
 
 export interface Rule {
   /** From 1. */
@@ -44,36 +45,16 @@ interface Parsed {
   readonly faults: readonly RuleFault[]
 }
 
-/**
- * Empty lines and those that begin with # say nothing; a leading `ipvsadm` or `ipvs` is skipped. By hand: split() with
- * a regular expression takes as long as all the rest.
- */
-const wordsOf = (text: string): string[] => {
-  const words: string[] = []
-  let start = -1
-  for (let i = 0; i <= text.length; i++) {
-    const isSpace = i === text.length || text.charCodeAt(i) <= 32
-    if (isSpace && start >= 0) {
-      words.push(text.slice(start, i))
-      start = -1
-    } else if (!isSpace && start < 0) start = i
-  }
-  if (words[0] === 'ipvsadm' || words[0] === 'ipvs') words.shift()
-  return words
-}
-
 export const readRules = (text: string, host: HostLookup): Parsed => {
   const rules: Rule[] = []
   const faults: RuleFault[] = []
+  const reader = new Reader(host)
   let line = 0
   for (const source of text.split('\n')) {
     line++
-    const words = wordsOf(source)
-    if (words.length === 0 || words[0]!.startsWith('#')) continue
     try {
-      const given = scan(words)
-      if (given.values.netns !== undefined) throw new LineError('--netns is for the command line')
-      rules.push({ line, command: commandOf(given, host) })
+      const command = reader.read(source)
+      if (command !== undefined) rules.push({ line, command })
     } catch (error) {
       if (!(error instanceof LineError)) throw error
       faults.push({ line, text: source.trim(), message: error.message })

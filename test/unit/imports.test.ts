@@ -13,7 +13,7 @@ const lib = join(root, 'lib')
 const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^hashing$/, /^netlink\//], // netlink/ also among itself
   [/^abi$/],
-  [/^types$/, /^check$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
+  [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
   [/^rules$/, /^request$/],
   [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^queue$/],
@@ -22,6 +22,8 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^predict\//],
   [/^director$/],
   [/^ipvs$/, /^sync$/],
+  [/^text\//],
+  [/^save$/, /^restore$/],
   [/^index$/],
   [/^cli\//],
 ]
