@@ -27,7 +27,6 @@ export type RuleCommand =
 export type Verb = RuleCommand['verb']
 
 const LONGEST_TIMEOUT = 86_400 * 31
-const LARGEST_MESSAGE = 65535 - 20 - 8
 
 const timeoutsOf = ({ rest }: Given): Partial<Timeouts> => {
   if (rest.length < 3) throw new LineError('--set needs three timeouts: TCP TCPFIN UDP')
@@ -58,7 +57,7 @@ const daemonOf = (given: Given): Daemon => {
     state: stateOf(given),
     interface: values['mcast-interface'] || 'eth0',
     syncId: number('syncid', 0, 255) ?? 0,
-    maxLength: number('sync-maxlen', 1, LARGEST_MESSAGE),
+    maxLength: number('sync-maxlen', 1, 65535),
     group,
     port: number('mcast-port', 1, 65535),
     ttl: number('mcast-ttl', 1, 255),

@@ -139,18 +139,24 @@ class Scanner {
   }
 }
 
-const checkTerms = (command: CommandName, values: Given['values']): void => {
+/** As the line has it. */
+const written = ({ serviceOption, forwardingOption }: Scanner, slot: Slot): string =>
+  slot === 'service' ? `--${serviceOption}` : slot === 'forwarding' ? `--${forwardingOption}` : `--${slot}`
+
+const checkTerms = (command: CommandName, scanner: Scanner): void => {
+  const { values } = scanner
   const { needs, takes, oneOf } = termsOf[command]
   for (const slot of needs) {
     if (values[slot] === undefined) throw new LineError(`--${command} needs ${slotName(slot)}`)
   }
   for (const slot in values) {
-    if (!takes.has(slot as Slot)) throw new LineError(`--${command} takes no ${slotName(slot as Slot)}`)
+    if (!takes.has(slot as Slot))
+      throw new LineError(`--${command} takes no ${written(scanner, slot as Slot)}`)
   }
   if (oneOf.length === 0) return
   const [first, second] = oneOf.filter((slot) => values[slot] !== undefined)
-  if (second !== undefined) {
-    throw new LineError(`--${command}: ${slotName(first!)} and ${slotName(second)} exclude each other`)
+  if (first !== undefined && second !== undefined) {
+    throw new LineError(`${written(scanner, first)} and ${written(scanner, second)} exclude each other`)
   }
 }
 
@@ -160,6 +166,6 @@ export const scan = (words: readonly string[]): Given => {
   scanner.run()
   const { command, argument, values, serviceOption, forwardingOption, rest } = scanner
   if (command === undefined) throw new LineError('which command? -A, -a, -L, -S, …; -h tells', 255)
-  checkTerms(command, values)
+  checkTerms(command, scanner)
   return { command, argument, values, serviceOption, forwardingOption, rest }
 }
