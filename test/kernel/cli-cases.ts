@@ -275,7 +275,7 @@ const differing: Scenario = {
     restored('-A -t 192.0.2.9:80\n-A -t 192.0.2.10:80 -q\n-A -t 192.0.2.11:80\n', {
       reason: 'a line that cannot be understood is found before anything is changed',
       status: 2,
-      theirs: ['-A -t 192.0.2.11:80 -s wlc', '-A -t 192.0.2.9:80 -s wlc'],
+      theirs: ['-A -t 192.0.2.9:80 -s wlc', '-A -t 192.0.2.11:80 -s wlc'],
     }),
     restored('-A -t 192.0.2.1:80\n-A -t 192.0.2.9:80\n', {
       reason: 'the status tells of each refused line, not of the last line only',
