@@ -9,6 +9,7 @@ import {
   littleEndian,
   MalformedError,
   type Of,
+  rate,
   set,
   text,
   u8,
@@ -38,7 +39,19 @@ const flags: Codec<Flags> = {
   },
 }
 
-const nfInetAddr = bytes(16) // union nf_inet_addr: 4 bytes suffice for IPv4 when writing
+/** IPv4 as a signed number, most significant byte first, or bytes: 4 or 16, of which IPv4 uses the first 4. */
+export type Address = number | Uint8Array
+
+/** union nf_inet_addr: 4 bytes suffice for IPv4 when writing; the kernel sends 16, and which they are stands elsewhere. */
+const nfInetAddr: Codec<Address> = {
+  write(out, value) {
+    if (typeof value !== 'number') return raw.write(out, value)
+    const offset = out.reserve(4)
+    out.view.setInt32(offset, value, false)
+  },
+  read: (view, offset, length) => raw.read(view, offset, length),
+}
+const raw = bytes(16)
 
 /** IPVS_STATS_ATTR_*, all since 2.6.28. Counters are 32 bits wide except the bytes. */
 const stats = set({
@@ -54,18 +67,18 @@ const stats = set({
   outBps: [10, u32],
 })
 
-/** The same ids, every one of 64 bits; since 4.1. */
+/** The same ids, every one of 64 bits; since 4.1. A rate is one of the last two seconds: a number holds it. */
 const stats64 = set({
   conns: [1, u64],
   inPkts: [2, u64],
   outPkts: [3, u64],
   inBytes: [4, u64],
   outBytes: [5, u64],
-  cps: [6, u64],
-  inPps: [7, u64],
-  outPps: [8, u64],
-  inBps: [9, u64],
-  outBps: [10, u64],
+  cps: [6, rate],
+  inPps: [7, rate],
+  outPps: [8, rate],
+  inBps: [9, rate],
+  outBps: [10, rate],
 })
 
 /** IPVS_SVC_ATTR_*: a virtual service. */

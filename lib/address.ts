@@ -1,47 +1,54 @@
 // IP addresses between text and the kernel's bytes.
 // SPDX-License-Identifier: MIT
 
-import { isIPv4, isIPv6 } from 'node:net'
-import { AF_INET, AF_INET6 } from './abi.js'
+import { isIPv6 } from 'node:net'
+import { type Address, AF_INET, AF_INET6 } from './abi.js'
 
-const known = new Map<string, Uint8Array | undefined>()
+const DOT = 46
+const ZERO = 48
 
 /**
- * The bytes of an address in text, 4 or 16; undefined when it is none. Zone ids (fe80::1%eth0) are refused. Many calls
- * name the same few addresses, and typed arrays are dear: do not write to what this returns.
+ * An IPv4 address as a signed number, most significant byte first; undefined when the text is none. Strict: four
+ * decimal numbers without leading zeros. Bulk loads are full of these, so nothing is allocated.
  */
-export const parseAddress = (text: string): Uint8Array | undefined => {
-  if (known.has(text)) return known.get(text)
-  if (known.size >= 4096) known.clear()
-  const bytes = parse(text)
-  known.set(text, bytes)
-  return bytes
-}
-
-const parse = (text: string): Uint8Array | undefined => {
-  if (isIPv4(text)) return parseV4(text)
-  if (isIPv6(text) && !text.includes('%')) return parseV6(text)
-  return undefined
-}
-
-const parseV4 = (text: string): Uint8Array => {
-  const bytes = new Uint8Array(4)
-  let index = 0
+const parseV4 = (text: string): number | undefined => {
+  let address = 0
+  let part = -1
+  let dots = 0
   for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 48
-    if (digit < 0) index++
-    else bytes[index] = bytes[index]! * 10 + digit
+    const code = text.charCodeAt(i)
+    if (code === DOT) {
+      if (part < 0) return undefined
+      address = (address << 8) | part
+      part = -1
+      dots++
+    } else {
+      const digit = code - ZERO
+      if (digit < 0 || digit > 9 || part === 0) return undefined
+      part = part < 0 ? digit : part * 10 + digit
+      if (part > 255) return undefined
+    }
   }
-  return bytes
+  return dots === 3 && part >= 0 && text.length <= 15 ? (address << 8) | part : undefined
 }
+
+/** An address in text as the encoder takes it; undefined when it is none. Zone ids (fe80::1%eth0) are refused. */
+export const parseAddress = (text: string): Address | undefined =>
+  parseV4(text) ?? (isIPv6(text) && !text.includes('%') ? parseV6(text) : undefined)
+
+/** The bytes of an address, 4 or 16. */
+export const bytesOf = (address: Address): Uint8Array =>
+  typeof address === 'number'
+    ? Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address)
+    : address
 
 const parseV6 = (text: string): Uint8Array => {
   // A dotted tail is written as two groups first; then :: is as many zero groups as are missing.
   const dot = text.indexOf('.')
   if (dot >= 0) {
     const start = text.lastIndexOf(':') + 1
-    const [a, b, c, d] = parseV4(text.slice(start))
-    text = `${text.slice(0, start)}${((a! << 8) | b!).toString(16)}:${((c! << 8) | d!).toString(16)}`
+    const tail = parseV4(text.slice(start)) ?? 0
+    text = `${text.slice(0, start)}${(tail >>> 16).toString(16)}:${(tail & 0xffff).toString(16)}`
   }
   const [head, tail] = text.split('::') as [string, string | undefined]
   const left = head === '' ? [] : head.split(':')
@@ -57,10 +64,12 @@ const parseV6 = (text: string): Uint8Array => {
   return bytes
 }
 
-/** Text of an address as the kernel returns it: 16 bytes of which IPv4 uses the first 4. */
-export const formatAddress = (bytes: Uint8Array, family: number): string => {
-  if (family === AF_INET) return `${bytes[0] ?? 0}.${bytes[1] ?? 0}.${bytes[2] ?? 0}.${bytes[3] ?? 0}`
-  return formatV6(bytes)
+/** Text of an address; of bytes, IPv4 uses the first 4 (the kernel returns 16). */
+export const formatAddress = (address: Address, family: number): string => {
+  if (typeof address === 'number')
+    return `${address >>> 24}.${(address >> 16) & 255}.${(address >> 8) & 255}.${address & 255}`
+  if (family === AF_INET) return `${address[0] ?? 0}.${address[1] ?? 0}.${address[2] ?? 0}.${address[3] ?? 0}`
+  return formatV6(address)
 }
 
 /** RFC 5952: lower case, the longest run of two or more zero groups (the first of equals) as `::`. */
@@ -86,12 +95,20 @@ const formatV6 = (bytes: Uint8Array): string => {
   return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`
 }
 
-export const familyOfBytes = (bytes: Uint8Array): number => (bytes.length === 4 ? AF_INET : AF_INET6)
+export const familyOf = (address: Address): number =>
+  typeof address === 'number' || address.length === 4 ? AF_INET : AF_INET6
 
-export const isUnspecified = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
+export const isUnspecified = (address: Address): boolean =>
+  typeof address === 'number' ? address === 0 : address.every((byte) => byte === 0)
 
-export const isMulticast = (bytes: Uint8Array): boolean =>
-  bytes.length === 4 ? bytes[0]! >> 4 === 0xe : bytes[0] === 0xff
+export const isMulticast = (address: Address): boolean =>
+  typeof address === 'number' ? address >>> 28 === 0xe : address[0] === 0xff
 
-export const isLimitedBroadcast = (bytes: Uint8Array): boolean =>
-  bytes.length === 4 && bytes.every((byte) => byte === 255)
+export const isLimitedBroadcast = (address: Address): boolean => address === -1
+
+/** ::ffff:0:0/96 */
+export const isMapped = (address: Address): boolean =>
+  typeof address !== 'number' &&
+  address[10] === 0xff &&
+  address[11] === 0xff &&
+  address.subarray(0, 10).every((byte) => byte === 0)

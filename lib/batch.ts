@@ -13,18 +13,20 @@ import {
 import { fromErrno, IpvsError, malformed } from './errors.js'
 import { MalformedError, Writer } from './netlink/attr.js'
 import {
+  begin,
   type ExtendedAck,
-  frame,
+  end,
   GENERIC_HEADER,
   HEADER,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   stamp,
-  walk,
+  walkView,
 } from './netlink/message.js'
 import type { TransportError } from './netlink/socket.js'
-import { type Request, subjectOf } from './request.js'
+import { type Outcome, type Request, subjectOf } from './request.js'
+import { readMessage, writeMessage } from './wire.js'
 
 /**
  * A chunk is what goes out in one sendmsg, answered by one ACK and an error for each message that failed. When
@@ -33,52 +35,78 @@ import { type Request, subjectOf } from './request.js'
 const CHUNK_MESSAGES = 128
 const CHUNK_BYTES = 64 * 1024
 /** What one job on the thread pool carries at most; between jobs, aborted calls can still be dropped. */
-const BATCH_MESSAGES = 16 * CHUNK_MESSAGES
+const BATCH_MESSAGES = 4 * CHUNK_MESSAGES
 
-export type Done = (error: Error | undefined, replies: readonly WireMessage[]) => void
+/** Replies lie in the first `length` bytes of the view. */
+export interface Replies {
+  readonly view: DataView
+  readonly length: number
+}
 
-/** A request in its place in a batch. What it asks for is in its bytes only: most are never looked at again. */
-export interface Entry {
-  readonly done: Done
-  readonly dump: boolean
-  readonly start: number
-  readonly end: number
-  dropped: boolean
+export const repliesIn = (bytes: Uint8Array): Replies => ({
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  length: bytes.length,
+})
+
+/** Where the data of a reply lies, and under which command. */
+interface Found {
+  readonly command: number
+  readonly offset: number
+  readonly length: number
 }
 
 /** What the kernel said of a request; of most it says nothing, which is success. */
 interface Answer {
-  readonly replies: WireMessage[]
+  readonly found: Found[]
   errno: number
   extendedAck: ExtendedAck | undefined
   /** The kernel has answered to the end. */
   ended: boolean
-  malformed: MalformedError | undefined
 }
 
 const none: readonly WireMessage[] = []
+const success: Outcome = { replies: none, error: undefined }
+const empty = new DataView(new ArrayBuffer(0))
 
+/**
+ * What a request asks for is in its bytes only, and so are the replies: most are never looked at again. A request is
+ * known by its place, which is how many were added before it.
+ */
 export class Batch {
-  readonly #out = new Writer(512)
-  readonly #entries: Entry[] = []
-  #dropped = 0
-  /** Those that were sent, and what came back, by their sequence number less the first one. */
-  #live: readonly Entry[] = []
+  readonly #out: Writer
+  /** Where each message ends; it starts where the one before ends. */
+  #ends: number[] = []
+  /** Places of dumps, and of what was dropped; of most batches there are none. */
+  #dumps: Set<number> | undefined
+  #dropped: Set<number> | undefined
+  /** Where something was dropped: from the place of a request to what it is among those sent. */
+  #places: readonly number[] | undefined
+  #replies: DataView = empty
   #answers: (Answer | undefined)[] = []
   #first = 0
   #sealed = false
   /** For each chunk the index after its last message. */
   #chunks: number[] = []
+  #settled = false
+  #failure: TransportError | undefined
+  #makeError: ((request: Request) => Error) | undefined
+  #digests: Map<number, NonNullable<Request['digest']>> | undefined
+  #outcomes: readonly Outcome[] | undefined
+  #tell: (() => void) | undefined
+  #done: Promise<void> | undefined
 
   /** Read dumps of services with a large buffer: 32 KiB instead of a page make 8 times fewer of them. */
   readonly wide: boolean
 
-  constructor(wide = false) {
+  /** `out` is written from its beginning; a batch that is still used must not share it. */
+  constructor(wide = false, out = new Writer(512)) {
     this.wide = wide
+    this.#out = out
+    out.reset()
   }
 
   get full(): boolean {
-    return this.#entries.length >= BATCH_MESSAGES
+    return this.#ends.length >= BATCH_MESSAGES
   }
 
   get chunks(): number {
@@ -87,91 +115,137 @@ export class Batch {
 
   /** The requests that are, or would be, sent. */
   get requests(): readonly Request[] {
-    return this.#entries.filter((entry) => !entry.dropped).map((entry) => this.#requestOf(entry))
+    return this.#ends.flatMap((_, index) => (this.#dropped?.has(index) ? [] : [this.#requestAt(index)]))
   }
 
-  /** Encodes a request at once; `done` is called when its outcome is known. */
-  add({ command, body, dump = false }: Request, done: Done): Entry {
-    const start = this.#out.length
-    frame(this.#out, commands[command], FAMILY_VERSION, (out) => message.write(out, body))
-    const entry = { done, dump, start, end: this.#out.length, dropped: false }
-    this.#entries.push(entry)
-    return entry
+  /** Resolves when every outcome is known. */
+  get done(): Promise<void> {
+    this.#done ??= new Promise((resolve) => {
+      if (this.#settled) resolve()
+      else this.#tell = resolve
+    })
+    return this.#done
   }
 
-  #requestOf({ start, end, dump }: Entry): Request {
+  /** Encodes a request at once and returns its place. */
+  add({ command, body, dump, digest }: Request): number {
+    const start = begin(this.#out, commands[command], FAMILY_VERSION)
+    writeMessage(this.#out, body)
+    end(this.#out, start)
+    const place = this.#ends.push(this.#out.length) - 1
+    if (dump === true) {
+      this.#dumps ??= new Set()
+      this.#dumps.add(place)
+    }
+    if (digest !== undefined) {
+      this.#digests ??= new Map()
+      this.#digests.set(place, digest)
+    }
+    return place
+  }
+
+  #startOf(index: number): number {
+    return index === 0 ? 0 : this.#ends[index - 1]!
+  }
+
+  #requestAt(index: number): Request {
     const { view } = this.#out
+    const start = this.#startOf(index)
     const body = start + HEADER + GENERIC_HEADER
     const command = commandName(view.getUint8(start + HEADER)) as Command
-    return { command, body: message.read(view, body, end - body), dump }
+    return {
+      command,
+      body: message.read(view, body, this.#ends[index]! - body),
+      dump: this.#dumps?.has(index) === true,
+    }
   }
 
   /** Takes a request out again; false when it is too late for that. */
-  drop(entry: Entry): boolean {
+  drop(place: number): boolean {
     if (this.#sealed) return false
-    if (!entry.dropped) this.#dropped++
-    entry.dropped = true
+    this.#dropped ??= new Set()
+    this.#dropped.add(place)
     return true
   }
 
-  /** Completes the headers, leaves out what was dropped, and divides the rest into chunks. */
+  /** Leaves out what was dropped, completes the headers, and divides the rest into chunks. */
   seal(family: number, sequence: number): { readonly bytes: Uint8Array; readonly count: number } {
-    const live = this.#dropped === 0 ? this.#entries : this.#entries.filter((entry) => !entry.dropped)
-    const bytes = live === this.#entries ? this.#out.bytes.subarray(0, this.#out.length) : this.#copy(live)
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (this.#dropped !== undefined) this.#close(this.#dropped)
     this.#sealed = true
-    this.#live = live
     this.#first = sequence
+    this.#answers = []
     this.#chunks = []
-    let offset = 0
+    const { view, length } = this.#out
+    const count = this.#ends.length
     let chunkStart = 0
     let chunkOffset = 0
-    live.forEach((entry, index) => {
-      const next = live[index + 1]
-      const length = entry.end - entry.start
+    for (let index = 0, offset = 0; index < count; index++) {
+      const end = this.#ends[index]!
+      const dump = this.#dumps?.has(index) === true
       const last =
-        next === undefined ||
-        entry.dump ||
+        index + 1 === count ||
+        dump ||
         index + 1 - chunkStart >= CHUNK_MESSAGES ||
-        offset + length + (next.end - next.start) - chunkOffset > CHUNK_BYTES
-      const flags = NLM_F_REQUEST | (entry.dump ? NLM_F_DUMP : last ? NLM_F_ACK : 0)
-      stamp(view, offset, family, flags, sequence + index)
-      offset += length
+        this.#ends[index + 1]! - chunkOffset > CHUNK_BYTES
+      stamp(
+        view,
+        offset,
+        family,
+        NLM_F_REQUEST | (dump ? NLM_F_DUMP : last ? NLM_F_ACK : 0),
+        sequence + index,
+      )
+      offset = end
       if (last) {
         this.#chunks.push(index + 1)
         chunkStart = index + 1
-        chunkOffset = offset
+        chunkOffset = end
       }
-    })
-    return { bytes, count: live.length }
-  }
-
-  #copy(live: readonly Entry[]): Uint8Array {
-    const bytes = new Uint8Array(live.reduce((sum, entry) => sum + entry.end - entry.start, 0))
-    let offset = 0
-    for (const { start, end } of live) {
-      bytes.set(this.#out.bytes.subarray(start, end), offset)
-      offset += end - start
     }
-    return bytes
+    return { bytes: this.#out.bytes.subarray(0, length), count }
   }
 
-  /** Sorts the replies to their requests. */
-  receive(replies: Uint8Array): void {
+  /** Closes the gaps that dropped requests leave. */
+  #close(dropped: ReadonlySet<number>): void {
+    const { bytes } = this.#out
+    const places: number[] = []
+    const ends: number[] = []
+    const dumps = new Set<number>()
+    let length = 0
+    for (let index = 0; index < this.#ends.length; index++) {
+      if (dropped.has(index)) continue
+      const [start, end] = [this.#startOf(index), this.#ends[index]!]
+      bytes.copyWithin(length, start, end)
+      length += end - start
+      if (this.#dumps?.has(index)) dumps.add(ends.length)
+      places[index] = ends.length
+      ends.push(length)
+    }
+    this.#out.length = length
+    this.#places = places
+    this.#ends = ends
+    this.#dumps = dumps
+    this.#dropped = undefined
+  }
+
+  /** Sorts the replies to their requests; what they hold is decoded when their outcome is asked for. */
+  receive({ view, length }: Replies): void {
     this.#answers = []
-    walk(replies, (reply, view) => {
+    this.#replies = view
+    walkView(view, length, (reply) => {
       const index = reply.sequence - this.#first
-      if (index < 0 || index >= this.#live.length) return
-      const answer = this.#answers[index] ?? unanswered()
+      if (index < 0 || index >= this.#ends.length) return
+      // A success that says no more than that: true of nearly every reply to a change.
+      if (reply.kind === 'end' && reply.errno === 0 && reply.extendedAck === undefined) {
+        const answer = this.#answers[index]
+        if (answer === undefined) this.#answers[index] = plain
+        else answer.ended = true
+        return
+      }
+      const known = this.#answers[index]
+      const answer = known === undefined || known === plain ? unanswered() : known
       this.#answers[index] = answer
       if (reply.kind === 'data') {
-        try {
-          answer.replies.push(attributesOf(reply.command).read(view, reply.offset, reply.length))
-        } catch (error) {
-          if (!(error instanceof MalformedError)) throw error
-          error.message = `${commandName(reply.command) ?? reply.command}: ${error.message}`
-          answer.malformed = error
-        }
+        answer.found.push(reply)
       } else {
         answer.ended = true
         answer.errno = reply.errno
@@ -182,30 +256,77 @@ export class Batch {
 
   /** True when the kernel answered every request with this errno. */
   allFailedWith(errno: number): boolean {
-    return this.#live.length > 0 && this.#live.every((_, index) => this.#answers[index]?.errno === errno)
+    return this.#ends.length > 0 && this.#ends.every((_, index) => this.#answers[index]?.errno === errno)
   }
 
-  /** Tells each request how it went. `failure`: the transaction broke off. */
+  /** The outcomes are known. `failure`: the transaction broke off. What was settled before stays as it is. */
   settle(failure?: TransportError): void {
-    const sent = failure === undefined ? this.#live.length : (failure.sent ?? 0)
-    // Chunks before the one that broke off were answered in full: in them, silence is success.
-    const broken = failure === undefined ? sent : failure.unreadable ? 0 : this.#startOfChunk(sent - 1)
-    this.#live.forEach((entry, index) => {
-      const { done } = entry
-      const answer = this.#answers[index]
-      if (index >= sent) done(unsent(this.#requestOf(entry), failure), none)
-      else if (answer === undefined)
-        done(index >= broken ? unknown(this.#requestOf(entry), failure) : undefined, none)
-      else if (answer.errno !== 0) done(refused(this.#requestOf(entry), answer), none)
-      else if (answer.malformed !== undefined) done(garbled(this.#requestOf(entry), answer.malformed), none)
-      else if (index >= broken && !answer.ended) done(unknown(this.#requestOf(entry), failure), none)
-      else done(undefined, answer.replies)
-    })
+    if (this.#settled) return
+    this.#settled = true
+    this.#failure = failure
+    this.#tell?.()
   }
 
-  /** Fails every request; those that were settled before stay as they are. */
+  /** Fails every request, unless the outcomes are known. */
   fail(makeError: (request: Request) => Error): void {
-    for (const entry of this.#entries) if (!entry.dropped) entry.done(makeError(this.#requestOf(entry)), none)
+    if (!this.#settled) this.#makeError = makeError
+    this.settle()
+  }
+
+  /** Finds every outcome out now rather than when it is asked for. */
+  decode(): void {
+    if (this.#places === undefined)
+      this.#outcomes = this.#ends.map((_, index) => this.#outcomeAt(index, index))
+  }
+
+  /** What became of the request at this place. To be asked once, when the batch is done. */
+  outcome(place: number): Outcome {
+    const index = this.#places === undefined ? place : this.#places[place]
+    if (index === undefined) return success // dropped: its caller has been told
+    return this.#outcomes?.[index] ?? this.#outcomeAt(index, place)
+  }
+
+  #outcomeAt(index: number, place: number): Outcome {
+    if (this.#makeError !== undefined) return failed(this.#makeError(this.#requestAt(index)))
+    const answer = this.#answers[index]
+    if (this.#failure !== undefined) {
+      const error = this.#brokenOff(index, answer, this.#failure)
+      if (error !== undefined) return failed(error)
+    }
+    const digest = this.#digests?.get(place)
+    if (answer === undefined || answer === plain)
+      return digest === undefined ? success : { ...success, digest: digest(none) }
+    if (answer.errno !== 0) return failed(refused(this.#requestAt(index), answer))
+    try {
+      const replies = answer.found.map((found) => this.#decode(found))
+      if (digest === undefined) return { replies, error: undefined }
+      return { replies: none, error: undefined, digest: digest(replies) }
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      return failed(garbled(this.#requestAt(index), error))
+    }
+  }
+
+  /** The error of a request that a broken transaction left without an answer, or with half of one. */
+  #brokenOff(index: number, answer: Answer | undefined, failure: TransportError): Error | undefined {
+    const sent = failure.sent ?? 0
+    if (index >= sent) return unsent(this.#requestAt(index), failure)
+    // Chunks before the one that broke off were answered in full: in them, silence is success.
+    const broken = failure.unreadable ? 0 : this.#startOfChunk(sent - 1)
+    if (index < broken || answer?.ended === true) return undefined
+    return unknown(this.#requestAt(index), failure)
+  }
+
+  #decode({ command, offset, length }: Found): WireMessage {
+    try {
+      if (command === commands.newService || command === commands.newDest)
+        return readMessage(this.#replies, offset, length)
+      return attributesOf(command).read(this.#replies, offset, length)
+    } catch (error) {
+      if (error instanceof MalformedError)
+        error.message = `${commandName(command) ?? command}: ${error.message}`
+      throw error
+    }
   }
 
   #startOfChunk(index: number): number {
@@ -218,13 +339,11 @@ export class Batch {
   }
 }
 
-const unanswered = (): Answer => ({
-  replies: [],
-  errno: 0,
-  extendedAck: undefined,
-  ended: false,
-  malformed: undefined,
-})
+const unanswered = (): Answer => ({ found: [], errno: 0, extendedAck: undefined, ended: false })
+/** Shared by all that were answered without anything to tell: never written to. */
+const plain: Answer = { found: [], errno: 0, extendedAck: undefined, ended: true }
+
+const failed = (error: Error): Outcome => ({ replies: none, error })
 
 const refused = ({ command, body }: Request, { errno, extendedAck }: Answer): IpvsError =>
   fromErrno(command, errno, subjectOf(body), extendedAck, body.service?.engine !== undefined)

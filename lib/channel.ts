@@ -3,7 +3,7 @@
 
 import { tracingChannel } from 'node:diagnostics_channel'
 import { FAMILY_NAME } from './abi.js'
-import type { Batch } from './batch.js'
+import { type Batch, type Replies, repliesIn } from './batch.js'
 import * as check from './check.js'
 import { printTransactions } from './debug.js'
 import { IpvsError } from './errors.js'
@@ -45,7 +45,13 @@ interface Transaction {
   readonly count: number
   readonly batch?: Batch
 }
-type Transactions<T> = Generator<Transaction, T, Uint8Array>
+type Transactions<T> = Generator<Transaction, T, Replies>
+
+/** Memory for replies that are read before the next ones come. */
+export interface Area {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
 
 const transactions = tracingChannel<unknown, TransactionContext>('ipvs:transaction')
 
@@ -100,8 +106,9 @@ export class Channel {
     return this.#drive(this.#exchange(batch))
   }
 
-  exchangeSync(batch: Batch): void {
-    this.#driveSync(this.#exchange(batch))
+  /** The same at once; replies are written to the area if they fit there. */
+  exchangeSync(batch: Batch, area?: Area): void {
+    this.#driveSync(this.#exchange(batch), area)
   }
 
   *#resolve(): Transactions<void> {
@@ -117,7 +124,12 @@ export class Channel {
   *#learn(): Transactions<boolean> {
     let family: ReturnType<typeof familyReply>
     try {
-      family = familyReply(yield { socket: this.#narrow, bytes: familyRequest(FAMILY_NAME), count: 1 })
+      const { view, length } = yield {
+        socket: this.#narrow,
+        bytes: familyRequest(FAMILY_NAME),
+        count: 1,
+      }
+      family = familyReply(new Uint8Array(view.buffer, view.byteOffset, length))
     } catch (error) {
       throw isTransportError(error) ? unavailable(error.errno) : error
     }
@@ -152,7 +164,7 @@ export class Channel {
     } catch (error) {
       if (error instanceof MalformedError) return malformed(error, count)
       if (!isTransportError(error)) throw error
-      if (error.replies !== undefined) batch.receive(error.replies) // those that came before the failure
+      if (error.replies !== undefined) batch.receive(repliesIn(error.replies)) // those that came before the failure
       return error
     }
   }
@@ -166,7 +178,7 @@ export class Channel {
         const replies = transactions.hasSubscribers
           ? await transactions.tracePromise(transact, { requests: batch?.requests ?? [], bytes })
           : await transact()
-        step = steps.next(replies)
+        step = steps.next(repliesIn(replies))
       } catch (error) {
         step = steps.throw(error)
       }
@@ -174,21 +186,26 @@ export class Channel {
     return step.value
   }
 
-  #driveSync<T>(steps: Transactions<T>): T {
+  #driveSync<T>(steps: Transactions<T>, area?: Area): T {
     let step = steps.next()
     while (!step.done) {
-      const { socket, bytes, count, batch } = step.value
-      const transact = (): Uint8Array => socket.transactSync(bytes, count, this.deadline)
       try {
-        const replies = transactions.hasSubscribers
-          ? transactions.traceSync(transact, { requests: batch?.requests ?? [], bytes })
-          : transact()
-        step = steps.next(replies)
+        step = steps.next(this.#transactSync(step.value, area))
       } catch (error) {
         step = steps.throw(error)
       }
     }
     return step.value
+  }
+
+  #transactSync({ socket, bytes, count, batch }: Transaction, area: Area | undefined): Replies {
+    if (transactions.hasSubscribers) {
+      const transact = (): Uint8Array => socket.transactSync(bytes, count, this.deadline)
+      return repliesIn(transactions.traceSync(transact, { requests: batch?.requests ?? [], bytes }))
+    }
+    if (area === undefined) return repliesIn(socket.transactSync(bytes, count, this.deadline))
+    const replies = socket.transactSync(bytes, count, this.deadline, area.bytes)
+    return typeof replies === 'number' ? { view: area.view, length: replies } : repliesIn(replies)
   }
 
   get closed(): boolean {

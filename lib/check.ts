@@ -100,6 +100,7 @@ export const oneOfOr = (
   prefix: string,
   most: number,
 ): number => {
+  if (typeof value === 'string' && Object.hasOwn(table, value)) return table[value]!
   const number =
     typeof value === 'string' && value.startsWith(`${prefix}-`) ? value.slice(prefix.length + 1) : ''
   return /^\d{1,5}$/.test(number) ? integer(field, Number(number), 0, most) : oneOf(field, value, table)

@@ -14,6 +14,7 @@ import {
 } from './model/destination.js'
 import { serviceKey, serviceName } from './model/service.js'
 import {
+  digestOf,
   nothing,
   type Operation,
   type Outcome,
@@ -38,46 +39,61 @@ import type {
 
 const ENOENT = 2
 
-/**
- * The requests for the real servers of a service. The kernel answers for a missing service with an empty list, so
- * the service is asked for in the same breath.
- */
-export const destinationsOf = (service: WireService): readonly [Request, Request] => [
+/** A dump of fewer real servers comes in one piece, which the kernel fills without being interrupted. */
+export const ONE_PIECE = 8
+
+/** The request for the real servers of a service: for a missing service the kernel answers with an empty list. */
+const destinationsOf = (service: WireService): Request => ({
+  command: 'getDest',
+  body: { service },
+  dump: true,
+  share: `destinations ${serviceName(service)}`,
+})
+
+/** With the service itself asked for in the same breath. */
+const serviceAndDestinations = (service: WireService): readonly [Request, Request] => [
   oneService(service),
-  { command: 'getDest', body: { service }, dump: true, share: `destinations ${serviceName(service)}` },
+  destinationsOf(service),
 ]
 
 /** Edits made together share one dump: what was made of it for the first serves them all. */
-const distinct = new WeakMap<readonly WireMessage[], ReadonlyMap<string, WireDestination>>()
+const named = new WeakMap<readonly WireMessage[], ReadonlyMap<string, WireDestination>>()
 
-/** Real servers of a dump without the duplicates that a concurrent change makes. */
-export const distinctDestinations = (
-  family: number,
-  replies: readonly WireMessage[],
-): ReadonlyMap<string, WireDestination> => {
-  const known = distinct.get(replies)
+/** Real servers of a dump by their names. */
+const byName = (family: number, replies: readonly WireMessage[]): ReadonlyMap<string, WireDestination> => {
+  const known = named.get(replies)
   if (known !== undefined) return known
   const found = new Map<string, WireDestination>()
   for (const { destination } of replies) {
     if (destination !== undefined) found.set(destinationName(destination, family), destination)
   }
-  distinct.set(replies, found)
+  named.set(replies, found)
   return found
 }
 
+/** Real servers of a dump without the duplicates that a concurrent change makes. */
+const distinct = (family: number, replies: readonly WireMessage[]): readonly WireDestination[] =>
+  replies.length < ONE_PIECE
+    ? replies.map(({ destination }) => destination ?? {})
+    : [...byName(family, replies).values()]
+
+/** Makes of a dump what callers are given. */
+export const statusesOf =
+  (family: number) =>
+  (replies: readonly WireMessage[]): readonly DestinationStatus[] =>
+    distinct(family, replies).map((destination) => destinationFromWire(destination, family))
+
 const familyOf = (service: WireService): number => service.family ?? 0
 
-const readAll = (
-  service: WireService,
-  [found, dump]: readonly Outcome[],
-): ReadonlyMap<string, WireDestination> => {
+/** Of the real servers, when the service is there. */
+const repliesOfBoth = ([found, dump]: readonly Outcome[]): readonly WireMessage[] => {
   repliesOf(found)
-  return distinctDestinations(familyOf(service), repliesOf(dump))
+  return repliesOf(dump)
 }
 
 function* read(command: Command, service: WireService, key: WireDestination): Task<WireDestination> {
-  const found = readAll(service, yield destinationsOf(service))
-  const destination = found.get(destinationName(key, familyOf(service)))
+  const replies = repliesOfBoth(yield serviceAndDestinations(service))
+  const destination = byName(familyOf(service), replies).get(destinationName(key, familyOf(service)))
   if (destination === undefined) throw fromErrno(command, ENOENT, subjectOf({ service, destination: key }))
   return { ...destination, family: destination.family || familyOf(service) }
 }
@@ -88,26 +104,36 @@ function* edit(
   settings: DestinationSettings,
   force: boolean | undefined,
 ): Task<void> {
-  const current = namesAll(settings) ? undefined : yield* read('setDest', service, key)
-  const destination = editedDestination(current ?? key, settings)
-  checkDestinationChange(service, current, destination, force)
-  const [changed] = yield [{ command: 'setDest', body: { service, destination } }]
+  const current = yield* read('setDest', service, key)
+  const [changed] = yield [edited(service, key, current, settings, force)]
   repliesOf(changed)
 }
 
+/** The request that changes a real server; `current` is undefined when there is nothing to keep. */
+const edited = (
+  service: WireService,
+  key: WireDestination,
+  current: WireDestination | undefined,
+  settings: DestinationSettings,
+  force: boolean | undefined,
+): Request => {
+  const destination = editedDestination(current ?? key, settings)
+  checkDestinationChange(service, current, destination, force)
+  return { command: 'setDest', body: { service, destination } }
+}
+
 /** True when nothing is left to keep, so that there is no need to read first. */
-const namesAll = ({
-  forwarding,
-  weight,
-  upperThreshold,
-  lowerThreshold,
-  tunnel,
-}: DestinationSettings): boolean =>
-  forwarding !== undefined &&
-  weight !== undefined &&
-  upperThreshold !== undefined &&
-  lowerThreshold !== undefined &&
-  (forwarding !== 'tunneling' || namesTunnel(tunnel))
+const namesAll = (settings: DestinationSettings): boolean => {
+  if (typeof settings !== 'object' || settings === null) return false // to be refused with the others
+  const { forwarding, weight, upperThreshold, lowerThreshold, tunnel } = settings
+  return (
+    forwarding !== undefined &&
+    weight !== undefined &&
+    upperThreshold !== undefined &&
+    lowerThreshold !== undefined &&
+    (forwarding !== 'tunneling' || namesTunnel(tunnel))
+  )
+}
 
 const namesTunnel = ({ type, port, checksum }: Tunnel = {}): boolean =>
   type === 'ipip' ||
@@ -152,8 +178,17 @@ export class Destinations {
     service: ServiceKey,
     destination: DestinationKey,
     settings: DestinationSettings,
-    options: WriteOptions = {},
+    options: WriteOptions = noOptions,
   ): Promise<void> {
+    if (namesAll(settings)) {
+      const make = (): Request => {
+        const wire = serviceKey(service)
+        const key = destinationKey(wire, destination)
+        checkDestinationEdit(settings)
+        return edited(wire, key, undefined, settings, options.force)
+      }
+      return this.#runner.call(make, nothing, options)
+    }
     const make = (): Operation<void> => {
       const wire = serviceKey(service)
       const key = destinationKey(wire, destination)
@@ -206,8 +241,13 @@ export class Destinations {
    */
   list(service: ServiceKey, options?: CallOptions): Promise<readonly DestinationStatus[]> {
     function* list(wire: WireService): Task<readonly DestinationStatus[]> {
-      const found = readAll(wire, yield destinationsOf(wire))
-      return [...found.values()].map((destination) => destinationFromWire(destination, familyOf(wire)))
+      const dump = destinationsOf(wire)
+      const [found, list] = yield [
+        oneService(wire),
+        { ...dump, share: `list of ${dump.share}`, digest: statusesOf(familyOf(wire)) },
+      ]
+      repliesOf(found)
+      return digestOf<readonly DestinationStatus[]>(list)
     }
     const make = (): Operation<readonly DestinationStatus[]> => {
       const wire = serviceKey(service)

@@ -10,6 +10,18 @@ export interface Member extends Operation<unknown> {
   readonly reject: (reason: unknown) => void
 }
 
+/** A member and what its task comes to. */
+export const memberOf = <T>(
+  operation: Operation<T>,
+  signal: AbortSignal | undefined,
+): { readonly member: Member; readonly value: Promise<T> } => {
+  let settle!: Pick<Member, 'resolve' | 'reject'>
+  const value = new Promise<T>((resolve, reject) => {
+    settle = { resolve: resolve as (value: unknown) => void, reject }
+  })
+  return { member: { ...operation, ...settle, signal }, value }
+}
+
 /**
  * Either readers, or editors of different objects: then reading all before writing any changes nothing that one
  * of them could notice. A thousand edits cost two exchanges.
@@ -48,9 +60,24 @@ export class Group {
       active = active.filter(({ requests }) => requests !== undefined)
       if (active.length === 0) return
       const { batches, outcomes } = gather(active.map(({ requests }) => requests ?? []))
-      for (const batch of batches) await exchange(batch)
-      active = active.map(({ member }, i) => ({ member, requests: advance(member, outcomes[i] ?? []) }))
+      await exchangeAll(batches, exchange)
+      const told = outcomes()
+      active = active.map(({ member }, i) => ({ member, requests: advance(member, told[i] ?? []) }))
     }
+  }
+}
+
+/** One after the other; the kernel works on the next while this thread decodes the replies to the one before. */
+const exchangeAll = async (
+  batches: readonly Batch[],
+  exchange: (batch: Batch) => Promise<void>,
+): Promise<void> => {
+  let before: Batch | undefined
+  for (const batch of batches) {
+    const exchanged = exchange(batch)
+    before?.decode()
+    await exchanged
+    before = batch
   }
 }
 
@@ -76,33 +103,35 @@ const advance = (
 }
 
 /**
- * Encodes the requests of one step; `outcomes` are there when every batch was exchanged. Readings that share a name
- * are made once. Dumps of services go by themselves, through the socket with the large buffer.
+ * Encodes the requests of one step; `outcomes` may be asked for, once, when every batch was exchanged. Readings that
+ * share a name are made once. Dumps of services go by themselves, through the socket with the large buffer.
  */
 export const gather = (
   lists: readonly (readonly Request[])[],
-): { readonly batches: readonly Batch[]; readonly outcomes: readonly (readonly Outcome[])[] } => {
+): { readonly batches: readonly Batch[]; readonly outcomes: () => readonly (readonly Outcome[])[] } => {
   const batches: Batch[] = []
-  const outcomes = lists.map((): Outcome[] => [])
-  const shared = new Map<string, ((outcome: Outcome) => void)[]>()
-  lists.forEach((requests, i) => {
-    requests.forEach((request, j) => {
-      const take = (outcome: Outcome): void => {
-        outcomes[i]![j] = outcome
-      }
-      const takers = request.share === undefined ? undefined : shared.get(request.share)
-      if (takers !== undefined) {
-        takers.push(take)
-        return
-      }
-      const all = [take]
-      if (request.share !== undefined) shared.set(request.share, all)
-      batchFor(batches, request).add(request, (error, replies) => {
-        for (const tell of all) tell({ error, replies })
-      })
-    })
-  })
-  return { batches, outcomes }
+  const shared = new Map<string, () => Outcome>()
+  const takers = lists.map((requests) =>
+    requests.map((request) => {
+      const known = request.share === undefined ? undefined : shared.get(request.share)
+      if (known !== undefined) return known
+      const batch = batchFor(batches, request)
+      const place = batch.add(request)
+      if (request.share === undefined) return () => batch.outcome(place)
+      const take = once(() => batch.outcome(place))
+      shared.set(request.share, take)
+      return take
+    }),
+  )
+  return { batches, outcomes: () => takers.map((list) => list.map((take) => take())) }
+}
+
+const once = <T>(make: () => T): (() => T) => {
+  let value: T | undefined
+  return () => {
+    value ??= make()
+    return value
+  }
 }
 
 const batchFor = (batches: Batch[], { command, dump }: Request): Batch => {

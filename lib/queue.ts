@@ -3,13 +3,13 @@
 
 import type { WireMessage } from './abi.js'
 import { Aborts } from './abort.js'
-import { Batch, type Entry } from './batch.js'
+import { Batch } from './batch.js'
 import type { Channel } from './channel.js'
 import { callOptions } from './check.js'
 import { closed, IpvsError } from './errors.js'
-import { Group, type Member } from './group.js'
+import { Group, memberOf } from './group.js'
 import { settlesWithin } from './late.js'
-import { type Operation, type Request, type Runner, subjectOf } from './request.js'
+import { type Operation, type Request, type Runner, repliesOf, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
 /** Beyond the deadlines that the socket keeps by itself; only a kernel that blocks in sendmsg outlasts both. */
@@ -17,9 +17,6 @@ const SLACK = 500
 /** A batch has no more chunks of changes than this; readings, which may have more, take no such time. */
 const CHUNKS = 16
 const ETIMEDOUT = 110
-
-type Resolve<T> = (value: T) => void
-type Reject = (reason: unknown) => void
 
 /**
  * Calls made in one tick, or while an exchange is in flight, gather in batches; operations of several exchanges
@@ -46,36 +43,34 @@ export class Queue implements Runner {
     result: (replies: readonly WireMessage[]) => T,
     options?: CallOptions,
   ): Promise<T> {
-    return new Promise((resolve, reject) => {
+    try {
       const { signal } = callOptions(options)
       const request = make()
       this.#admit(request, signal)
       const batch = this.#openBatch()
-      const [succeed, fail] = this.#abortable<T>(signal, () => batch.drop(entry), resolve, reject)
-      const entry: Entry = batch.add(request, (error, replies) => {
-        if (error !== undefined) return fail(error)
-        try {
-          succeed(result(replies))
-        } catch (broken) {
-          fail(broken)
-        }
-      })
+      const place = batch.add(request)
       this.#pump()
       if (batch.full) this.#sendEarly(batch)
-    })
+      const value = batch.done.then(() => result(repliesOf(batch.outcome(place))))
+      return signal === undefined ? value : this.#orDropped(value, signal, () => batch.drop(place))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   run<T>(make: () => Operation<T>, options?: CallOptions): Promise<T> {
-    return new Promise((resolve, reject) => {
+    try {
       const { signal } = callOptions(options)
       const operation = make()
       this.#admit(operation, signal)
       const group = this.#openGroup(operation.holds)
-      const [succeed, fail] = this.#abortable<T>(signal, () => group.drop(member), resolve, reject)
-      const member: Member = { ...operation, signal, resolve: succeed as Resolve<unknown>, reject: fail }
+      const { member, value } = memberOf(operation, signal)
       group.add(member)
       this.#pump()
-    })
+      return signal === undefined ? value : this.#orDropped(value, signal, () => group.drop(member))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Throws when nothing can be sent, before anything is queued. */
@@ -85,25 +80,12 @@ export class Queue implements Runner {
     signal?.throwIfAborted()
   }
 
-  /** The two ways to settle a call, and a third: the signal drops it while that is possible. */
-  #abortable<T>(
-    signal: AbortSignal | undefined,
-    drop: () => boolean,
-    resolve: Resolve<T>,
-    reject: Reject,
-  ): readonly [Resolve<T>, Reject] {
-    if (signal === undefined) return [resolve, reject]
-    const forget = this.#aborts.add(signal, () => drop() && reject(signal.reason))
-    return [
-      (value) => {
-        forget()
-        resolve(value)
-      },
-      (reason) => {
-        forget()
-        reject(reason)
-      },
-    ]
+  /** The signal drops a call while that is possible. */
+  #orDropped<T>(value: Promise<T>, signal: AbortSignal, drop: () => boolean): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const forget = this.#aborts.add(signal, () => drop() && reject(signal.reason))
+      value.finally(forget).then(resolve, reject)
+    })
   }
 
   /** The last in the line, while it is a batch with room; what has left the line takes nothing more. */

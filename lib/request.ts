@@ -18,12 +18,15 @@ export interface Request {
    * what a change before it in the same step did.
    */
   readonly share?: string
+  /** What is wanted of the replies, made while the kernel works on what follows; the outcome has it in their place. */
+  readonly digest?: (replies: readonly WireMessage[]) => unknown
 }
 
 /** What became of a request: its decoded replies, or why it failed. */
 export interface Outcome {
   readonly replies: readonly WireMessage[]
   readonly error: Error | undefined
+  readonly digest?: unknown
 }
 
 /**
@@ -76,6 +79,12 @@ export const subjectOf = ({ service, destination, daemon }: WireMessage): string
 export const repliesOf = (outcome: Outcome | undefined): readonly WireMessage[] => {
   if (outcome?.error !== undefined) throw outcome.error
   return outcome?.replies ?? []
+}
+
+/** The digest of an outcome, or its error thrown. The request says of which type it is. */
+export const digestOf = <T>(outcome: Outcome | undefined): T => {
+  if (outcome?.error !== undefined) throw outcome.error
+  return outcome?.digest as T
 }
 
 /** The part of the only reply that a reading is about. */

@@ -3,109 +3,75 @@
 
 import type { WireDestination, WireService } from './abi.js'
 import * as abi from './abi.js'
-import { isLimitedBroadcast, isMulticast, isUnspecified } from './address.js'
-
-type Rule<T extends unknown[]> = (...subject: T) => string | undefined
+import { isLimitedBroadcast, isMapped, isMulticast, isUnspecified } from './address.js'
 
 const flagsOf = ({ flags }: WireService): number => flags?.value ?? 0
-const isMapped = (bytes: Uint8Array): boolean =>
-  bytes.length === 16 && bytes.slice(0, 12).every((byte, i) => byte === (i < 10 ? 0 : 0xff))
 const isPersistent = (service: WireService): boolean => (flagsOf(service) & abi.serviceFlags.persistent) !== 0
 
 /** Of a complete service; the value of its flags is what will be in force. */
-const serviceRules: readonly Rule<[WireService]>[] = [
-  ({ fwmark, protocol }) =>
-    fwmark === undefined && !Object.values<unknown>(abi.protocols).includes(protocol)
-      ? 'protocol: only tcp, udp and sctp are ever looked up'
-      : undefined,
-  ({ fwmark, address }) =>
-    fwmark === undefined && address !== undefined && isUnspecified(address)
-      ? 'address: no packet is sent to the unspecified address'
-      : undefined,
-  ({ fwmark, address }) =>
-    fwmark === undefined && address !== undefined && (isMulticast(address) || isLimitedBroadcast(address))
-      ? 'address: IPVS balances neither multicast nor broadcast'
-      : undefined,
-  ({ fwmark, address }) =>
-    fwmark === undefined && address !== undefined && isMapped(address)
-      ? 'address: ::ffff:0:0/96 is not seen on the wire; write the IPv4 address'
-      : undefined,
-  (service) =>
-    service.fwmark === undefined && service.port === 0 && !isPersistent(service)
-      ? 'port: 0 (every port) needs persistence; without it every packet is dropped'
-      : undefined,
-  (service) =>
-    (flagsOf(service) & abi.serviceFlags.onePacket) !== 0 &&
-    service.fwmark === undefined &&
-    service.protocol !== abi.protocols.udp
-      ? 'onePacket: only UDP is scheduled packet by packet'
-      : undefined,
-  (service) =>
-    isPersistent(service) && service.netmask === 0
-      ? 'persistence.netmask: 0 sends every client to one server'
-      : undefined,
-  (service) =>
-    service.engine === 'sip' && service.fwmark === undefined && service.protocol !== abi.protocols.udp
-      ? 'persistence.engine: sip reads UDP only'
-      : undefined,
-]
+const serviceFault = (service: WireService): string | undefined => {
+  const { fwmark, protocol, address, port, netmask, engine } = service
+  const persistent = isPersistent(service)
+  if (persistent && netmask === 0) return 'persistence.netmask: 0 sends every client to one server'
+  if (fwmark !== undefined) return undefined
+  if (!schedulable.has(protocol ?? 0)) return 'protocol: only tcp, udp and sctp are ever looked up'
+  if (address !== undefined) {
+    if (isUnspecified(address)) return 'address: no packet is sent to the unspecified address'
+    if (isMulticast(address) || isLimitedBroadcast(address))
+      return 'address: IPVS balances neither multicast nor broadcast'
+    if (isMapped(address)) return 'address: ::ffff:0:0/96 is not seen on the wire; write the IPv4 address'
+  }
+  if (port === 0 && !persistent)
+    return 'port: 0 (every port) needs persistence; without it every packet is dropped'
+  if (protocol === abi.protocols.udp) return undefined
+  if ((flagsOf(service) & abi.serviceFlags.onePacket) !== 0)
+    return 'onePacket: only UDP is scheduled packet by packet'
+  return engine === 'sip' ? 'persistence.engine: sip reads UDP only' : undefined
+}
+
+const schedulable: ReadonlySet<number> = new Set(Object.values(abi.protocols))
 
 /** Of a complete real server and the identity of its service: what no kernel takes, or would lose. */
-const strictRules: readonly Rule<[WireService, WireDestination]>[] = [
-  (_, { address }) =>
-    address !== undefined && (isUnspecified(address) || isMulticast(address) || isLimitedBroadcast(address))
-      ? 'address: a real server needs a unicast address'
-      : undefined,
-  (_, { upperThreshold = 0, lowerThreshold = 0 }) =>
-    lowerThreshold > upperThreshold
-      ? `lowerThreshold: ${lowerThreshold} is above upperThreshold ${upperThreshold}`
-      : undefined,
-  (service, { family, forwarding }) =>
-    family !== service.family && forwarding !== abi.forwardings.tunneling
-      ? 'address: another family than the service needs forwarding tunneling'
-      : undefined,
-  (_, { forwarding, tunnelType, tunnelPort, tunnelFlags }) =>
-    forwarding !== abi.forwardings.tunneling && (tunnelType || tunnelPort || tunnelFlags)
-      ? 'tunnel: only with forwarding tunneling'
-      : undefined,
-  (_, { tunnelType = 0, tunnelPort = 0 }) =>
-    (tunnelType === abi.tunnelTypes.gue) !== tunnelPort > 0
-      ? 'tunnel.port: gue needs the UDP port of the receiver, the other types have none'
-      : undefined,
-  (_, { tunnelType = 0, tunnelFlags = 0 }) =>
-    tunnelType === abi.tunnelTypes.ipip && tunnelFlags !== 0
-      ? 'tunnel.checksum: ipip has no checksum'
-      : undefined,
-  (_, { tunnelType, tunnelFlags = 0 }) =>
-    tunnelType === abi.tunnelTypes.gre && (tunnelFlags & abi.tunnelChecksums.remote) !== 0
-      ? 'tunnel.checksum: remote offload is for gue'
-      : undefined,
-]
-
-const keepsPort: readonly unknown[] = [abi.forwardings.tunneling, abi.forwardings['direct-routing']]
-
-const destinationRules: readonly Rule<[WireService, WireDestination]>[] = [
-  (service, { forwarding, port }) =>
-    service.fwmark === undefined && keepsPort.includes(forwarding) && port !== service.port
-      ? `port: direct routing and tunneling cannot change the port, which is ${service.port} at the service`
-      : undefined,
-  (_, { forwarding = 0 }) =>
-    forwarding > abi.forwardings.bypass ? `forwarding: nobody has defined method ${forwarding}` : undefined,
-  (_, { tunnelType = 0 }) =>
-    tunnelType > abi.tunnelTypes.gre ? `tunnel.type: nobody has defined type ${tunnelType}` : undefined,
-]
-
-const fault = <T extends unknown[]>(rules: readonly Rule<T>[], ...subject: T): string | undefined => {
-  for (const rule of rules) {
-    const text = rule(...subject)
-    if (text !== undefined) return text
+const strictFault = (service: WireService, destination: WireDestination): string | undefined => {
+  const { address, family, forwarding, upperThreshold = 0, lowerThreshold = 0 } = destination
+  const { tunnelType = 0, tunnelPort = 0, tunnelFlags = 0 } = destination
+  if (
+    address !== undefined &&
+    (isUnspecified(address) || isMulticast(address) || isLimitedBroadcast(address))
+  )
+    return 'address: a real server needs a unicast address'
+  if (lowerThreshold > upperThreshold)
+    return `lowerThreshold: ${lowerThreshold} is above upperThreshold ${upperThreshold}`
+  if (forwarding !== abi.forwardings.tunneling) {
+    if (family !== service.family)
+      return 'address: another family than the service needs forwarding tunneling'
+    if (tunnelType !== 0 || tunnelPort !== 0 || tunnelFlags !== 0)
+      return 'tunnel: only with forwarding tunneling'
   }
+  if ((tunnelType === abi.tunnelTypes.gue) !== tunnelPort > 0)
+    return 'tunnel.port: gue needs the UDP port of the receiver, the other types have none'
+  if (tunnelType === abi.tunnelTypes.ipip && tunnelFlags !== 0) return 'tunnel.checksum: ipip has no checksum'
+  if (tunnelType === abi.tunnelTypes.gre && (tunnelFlags & abi.tunnelChecksums.remote) !== 0)
+    return 'tunnel.checksum: remote offload is for gue'
   return undefined
+}
+
+/** Of the same: what the kernel takes and hardly serves. */
+const destinationFault = (
+  { fwmark, port: servicePort }: WireService,
+  { forwarding = 0, port, tunnelType = 0 }: WireDestination,
+): string | undefined => {
+  const keepsPort =
+    forwarding === abi.forwardings.tunneling || forwarding === abi.forwardings['direct-routing']
+  if (keepsPort && fwmark === undefined && port !== servicePort)
+    return `port: direct routing and tunneling cannot change the port, which is ${servicePort} at the service`
+  if (forwarding > abi.forwardings.bypass) return `forwarding: nobody has defined method ${forwarding}`
+  return tunnelType > abi.tunnelTypes.gre ? `tunnel.type: nobody has defined type ${tunnelType}` : undefined
 }
 
 /** @throws RangeError naming field and rule. */
 export const checkService = (service: WireService, force: boolean | undefined): void => {
-  if (!force) refuse(fault(serviceRules, service))
+  if (!force) refuse(serviceFault(service))
 }
 
 /** A fault that was there before the edit is not the caller's: others may have made the service. */
@@ -117,8 +83,8 @@ export const checkServiceChange = (
   if (force) return
   const { value, mask } = service.flags ?? { value: 0, mask: 0 }
   const flags = { value: (flagsOf(current) & ~mask) | (value & mask), mask }
-  const text = fault(serviceRules, { ...service, flags })
-  if (text !== fault(serviceRules, current)) refuse(text)
+  const text = serviceFault({ ...service, flags })
+  if (text !== serviceFault(current)) refuse(text)
 }
 
 /** @throws RangeError naming field and rule. */
@@ -135,11 +101,11 @@ export const checkDestinationChange = (
   destination: WireDestination,
   force: boolean | undefined,
 ): void => {
-  const strict = fault(strictRules, service, destination)
+  const strict = strictFault(service, destination)
   if (strict !== undefined) throw new RangeError(strict)
   if (force) return
-  const text = fault(destinationRules, service, destination)
-  if (current === undefined || text !== fault(destinationRules, service, current)) refuse(text)
+  const text = destinationFault(service, destination)
+  if (current === undefined || text !== destinationFault(service, current)) refuse(text)
 }
 
 const refuse = (text: string | undefined): void => {

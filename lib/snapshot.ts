@@ -1,23 +1,20 @@
 // Snapshot: the whole table, read until it holds still, because a dump of IPVS is none.
 // SPDX-License-Identifier: MIT
 
-import type { WireDestination, WireService } from './abi.js'
-import { destinationsOf, distinctDestinations } from './destinations.js'
+import { AF_INET, AF_INET6, type WireService } from './abi.js'
+import { ONE_PIECE, statusesOf } from './destinations.js'
 import { IpvsError } from './errors.js'
-import { destinationFromWire } from './model/destination.js'
 import { serviceFromWire } from './model/service.js'
-import { type Outcome, type Request, repliesOf, type Task } from './request.js'
+import { digestOf, type Outcome, repliesOf, type Task } from './request.js'
 import { allServices, distinctServices, oneService } from './services.js'
-import type { Snapshot, SnapshotService } from './types.js'
+import type { DestinationStatus, Snapshot, SnapshotService } from './types.js'
 
 /** Rounds of reading and comparing before the table counts as one that would not hold still. */
 const ROUNDS = 5
-/** A dump of fewer real servers comes in one piece, which the kernel fills without being interrupted. */
-const ONE_PIECE = 8
 
 interface Reading {
   readonly service: WireService
-  readonly destinations: ReadonlyMap<string, WireDestination>
+  readonly destinations: readonly DestinationStatus[]
   /** Two readings of the real servers agreed, or one that came in one piece. */
   readonly settled: boolean
 }
@@ -42,24 +39,41 @@ export function* snapshot(): Task<Snapshot> {
   }
 }
 
-/** Reads the listed services whose real servers are not known yet, or not for certain. */
+const statuses4 = statusesOf(AF_INET)
+const statuses6 = statusesOf(AF_INET6)
+
+/** Reads the real servers of the listed services that are not known yet, or not for certain. */
 function* read(known: Map<string, Reading>, listed: ReadonlyMap<string, WireService>): Task<void> {
   const wanted = [...listed].filter(([name]) => known.get(name)?.settled !== true)
-  const requests: Request[] = []
-  for (const [, service] of wanted) requests.push(...destinationsOf(identity(service)))
-  const outcomes = requests.length === 0 ? [] : yield requests
-  wanted.forEach(([name], i) => {
-    const [found, dump] = [outcomes[2 * i], outcomes[2 * i + 1]]
-    const service = isAbsent(found) ? undefined : repliesOf(found)[0]?.service
-    if (service === undefined) {
-      known.delete(name)
-      return
-    }
-    const destinations = distinctDestinations(service.family ?? 0, repliesOf(dump))
+  if (wanted.length === 0) return
+  const outcomes = yield wanted.map(([, service]) => ({
+    command: 'getDest',
+    body: { service: identity(service) },
+    dump: true,
+    digest: service.family === AF_INET6 ? statuses6 : statuses4,
+  }))
+  const empty: [string, WireService][] = []
+  wanted.forEach(([name, service], i) => {
+    const destinations = digestOf<readonly DestinationStatus[]>(outcomes[i])
+    if (destinations.length === 0) empty.push([name, service])
     const earlier = known.get(name)?.destinations
     const settled =
-      destinations.size < ONE_PIECE || (earlier !== undefined && sameKeys(earlier, destinations))
+      destinations.length < ONE_PIECE || (earlier !== undefined && sameServers(earlier, destinations))
     known.set(name, { service, destinations, settled })
+  })
+  yield* verifyPresent(known, empty)
+}
+
+/** A service without real servers may be one that is gone: to the kernel both are an empty list. */
+function* verifyPresent(
+  known: Map<string, Reading>,
+  services: readonly (readonly [string, WireService])[],
+): Task<void> {
+  if (services.length === 0) return
+  const outcomes = yield services.map(([, service]) => oneService(identity(service)))
+  services.forEach(([name], i) => {
+    if (isAbsent(outcomes[i])) known.delete(name)
+    else repliesOf(outcomes[i])
   })
 }
 
@@ -81,10 +95,16 @@ const identity = ({ family, protocol, address, port, fwmark }: WireService): Wir
 const isAbsent = (outcome: Outcome | undefined): boolean =>
   outcome?.error instanceof IpvsError && outcome.error.reason === 'no-such-service'
 
+const sameServers = (a: readonly DestinationStatus[], b: readonly DestinationStatus[]): boolean => {
+  const name = ({ address, port }: DestinationStatus): string => `${address} ${port}`
+  const names = new Set(a.map(name))
+  return a.length === b.length && b.every((destination) => names.has(name(destination)))
+}
+
 const sameKeys = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean =>
   a.size === b.size && [...a.keys()].every((key) => b.has(key))
 
-/** In the order of the last list; what only the question by name found comes last. */
+/** In the order of the last list, with its settings; what only the question by name found comes last. */
 const assemble = (
   known: ReadonlyMap<string, Reading>,
   listed: ReadonlyMap<string, WireService>,
@@ -93,15 +113,7 @@ const assemble = (
   return names.flatMap((name) => {
     const reading = known.get(name)
     if (reading === undefined) return []
-    const { service, destinations } = reading
-    const family = service.family ?? 0
-    return [
-      {
-        ...serviceFromWire(service),
-        destinations: [...destinations.values()].map((destination) =>
-          destinationFromWire(destination, family),
-        ),
-      },
-    ]
+    const service = listed.get(name) ?? reading.service
+    return [{ ...serviceFromWire(service), destinations: reading.destinations }]
   })
 }

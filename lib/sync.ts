@@ -3,17 +3,30 @@
 
 import type { WireMessage } from './abi.js'
 import { Batch } from './batch.js'
-import { Channel, type OpenOptions } from './channel.js'
+import { type Area, Channel, type OpenOptions } from './channel.js'
 import { callOptions } from './check.js'
 import { Director } from './director.js'
 import { closed } from './errors.js'
 import { gather } from './group.js'
-import { type Operation, type Outcome, type Request, type Runner, type Sync, subjectOf } from './request.js'
+import { Writer } from './netlink/attr.js'
+import { type Operation, type Request, type Runner, repliesOf, type Sync, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
+
+interface Memory {
+  readonly out: Writer
+  readonly area: Area
+}
+
+const newMemory = (): Memory => {
+  const bytes = new Uint8Array(4096)
+  return { out: new Writer(1024), area: { bytes, view: new DataView(bytes.buffer) } }
+}
 
 /** Runs each operation to its end and returns the result itself where the asynchronous runner promises it. */
 class SyncRunner implements Sync<Runner> {
   readonly #channel: Channel
+  /** Memory for one call, used again by the next. */
+  #spare: Memory | undefined
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -23,14 +36,14 @@ class SyncRunner implements Sync<Runner> {
     const { signal } = callOptions(options)
     const request = make()
     this.#admit(request, signal)
-    let outcome: Outcome = { replies: [], error: undefined }
-    const batch = new Batch()
-    batch.add(request, (error, replies) => {
-      outcome = { error, replies }
-    })
-    this.#channel.exchangeSync(batch)
-    if (outcome.error !== undefined) throw outcome.error
-    return result(outcome.replies)
+    const memory = this.#spare ?? newMemory()
+    this.#spare = undefined // a subscriber of the trace may make a call of its own meanwhile
+    const batch = new Batch(false, memory.out)
+    const place = batch.add(request)
+    this.#channel.exchangeSync(batch, memory.area)
+    const outcome = batch.outcome(place)
+    this.#spare = memory
+    return result(repliesOf(outcome))
   }
 
   run<T>(make: () => Operation<T>, options?: CallOptions): T {
@@ -42,7 +55,7 @@ class SyncRunner implements Sync<Runner> {
     while (!step.done) {
       const { batches, outcomes } = gather([step.value])
       for (const batch of batches) this.#channel.exchangeSync(batch)
-      step = task.next(outcomes[0] ?? [])
+      step = task.next(outcomes()[0] ?? [])
     }
     return step.value
   }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "job.h"
 #include "netns.h"
@@ -30,8 +31,20 @@ void throwTypeError(const Napi::CallbackInfo& info, const char* usage) {
   Napi::TypeError::New(info.Env(), usage).ThrowAsJavaScriptException();
 }
 
-bool isUint8Array(const Napi::Value& value) {
-  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+struct Octets {
+  std::uint8_t* data;
+  std::size_t size;
+};
+
+// In plain Node-API, as all that a synchronous call does: each of its calls costs as much as some attributes.
+std::optional<Octets> readOctets(const Napi::Value& value) {
+  napi_typedarray_type type = napi_int8_array;
+  void* data = nullptr;
+  std::size_t size = 0;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &size, &data, nullptr, nullptr) != napi_ok)
+    return std::nullopt;
+  if (type != napi_uint8_array) return std::nullopt;
+  return Octets{static_cast<std::uint8_t*>(data), size};
 }
 
 std::chrono::milliseconds toMilliseconds(double number) {
@@ -41,14 +54,15 @@ std::chrono::milliseconds toMilliseconds(double number) {
 
 // The bytes stay those of the argument.
 std::optional<Request> readRequest(const Napi::CallbackInfo& info) {
-  if (!isUint8Array(info[0]) || !info[1].IsNumber() || !info[2].IsNumber()) {
+  const auto bytes = readOctets(info[0]);
+  std::uint32_t count = 0;
+  double deadline = 0;
+  if (!bytes || napi_get_value_uint32(info.Env(), info[1], &count) != napi_ok ||
+      napi_get_value_double(info.Env(), info[2], &deadline) != napi_ok) {
     throwTypeError(info, "expected (request: Uint8Array, count: number, deadline: number)");
     return std::nullopt;
   }
-  const auto array = info[0].As<Napi::Uint8Array>();
-  return Request{{array.Data(), array.ByteLength()},
-                 info[1].As<Napi::Number>().Uint32Value(),
-                 toMilliseconds(info[2].As<Napi::Number>().DoubleValue())};
+  return Request{{bytes->data, bytes->size}, count, toMilliseconds(deadline)};
 }
 
 // null stands for the namespace of the calling thread.
@@ -86,6 +100,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
  private:
   Napi::Value transact(const Napi::CallbackInfo& info);
   Napi::Value transactSync(const Napi::CallbackInfo& info);
+  static Napi::Value deliver(const Napi::CallbackInfo& info, const std::vector<std::uint8_t>& replies);
   void close(const Napi::CallbackInfo& /*info*/) { release(); }
   Napi::Value fd(const Napi::CallbackInfo& info);
 
@@ -134,9 +149,18 @@ Napi::Value Socket::transactSync(const Napi::CallbackInfo& info) {
   Result result;
   result.failure = unavailable();
   if (!result.failure) result = transport_->transact(request->bytes, request->count, request->patience);
-  if (!result.failure) return {info.Env(), makeReplies(info.Env(), result)};
+  if (!result.failure) return deliver(info, result.replies);
   throwError(info.Env(), makeError(info.Env(), result));
   return {};
+}
+
+// Into the fourth argument if they fit there, and their length is returned: to make a Buffer takes longer than the
+// kernel takes to change a rule. Else as a Buffer.
+Napi::Value Socket::deliver(const Napi::CallbackInfo& info, const std::vector<std::uint8_t>& replies) {
+  const auto into = info.Length() > 3 ? readOctets(info[3]) : std::nullopt;
+  if (!into || into->size < replies.size()) return {info.Env(), makeReplies(info.Env(), replies)};
+  std::copy(replies.begin(), replies.end(), into->data);
+  return Napi::Number::New(info.Env(), static_cast<double>(replies.size()));
 }
 
 Napi::Value Socket::fd(const Napi::CallbackInfo& info) {

@@ -29,10 +29,9 @@ std::string describe(const netlink::Failure& failure) {
 
 }  // namespace
 
-napi_value makeReplies(napi_env env, const netlink::Result& result) {
+napi_value makeReplies(napi_env env, const std::vector<std::uint8_t>& replies) {
   napi_value buffer = nullptr;
-  const auto status =
-      napi_create_buffer_copy(env, result.replies.size(), result.replies.data(), nullptr, &buffer);
+  const auto status = napi_create_buffer_copy(env, replies.size(), replies.data(), nullptr, &buffer);
   return status == napi_ok ? buffer : nullptr;
 }
 
@@ -49,7 +48,7 @@ napi_value makeError(napi_env env, const netlink::Result& result) {
   const napi_value error = makeError(env, result.failure);
   if (error == nullptr) return nullptr;
   if (!set(env, error, "sent", makeNumber(env, result.sent))) return nullptr;
-  if (!set(env, error, "replies", makeReplies(env, result))) return nullptr;
+  if (!set(env, error, "replies", makeReplies(env, result.replies))) return nullptr;
   return error;
 }
 
@@ -69,7 +68,7 @@ void throwError(napi_env env, napi_value error) {
 
 void settle(napi_env env, napi_deferred deferred, const netlink::Result& result) {
   const bool failed = static_cast<bool>(result.failure);
-  const napi_value value = failed ? makeError(env, result) : makeReplies(env, result);
+  const napi_value value = failed ? makeError(env, result) : makeReplies(env, result.replies);
   if (value == nullptr) return;
   static_cast<void>(failed ? napi_reject_deferred(env, deferred, value)
                            : napi_resolve_deferred(env, deferred, value));

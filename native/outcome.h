@@ -4,6 +4,9 @@
 
 #include <napi.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "failure.h"
 #include "transport.h"
 
@@ -11,7 +14,7 @@ namespace addon {
 
 // These return nullptr when the environment makes no values any more (its worker thread is being
 // terminated); there is nobody left to tell then.
-napi_value makeReplies(napi_env env, const netlink::Result& result);
+napi_value makeReplies(napi_env env, const std::vector<std::uint8_t>& replies);
 
 // An Error with `errno` (positive) and `syscall`.
 napi_value makeError(napi_env env, const netlink::Failure& failure);

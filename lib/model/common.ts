@@ -1,53 +1,82 @@
 // What services, real servers and daemons share between the public shape and the kernel's.
 // SPDX-License-Identifier: MIT
 
-import type { WireStats, WireStats64 } from '../abi.js'
+import type { Address, WireStats, WireStats64 } from '../abi.js'
 import * as abi from '../abi.js'
-import { familyOfBytes, formatAddress, parseAddress } from '../address.js'
+import { familyOf, formatAddress, parseAddress } from '../address.js'
 import { notAddress, oneOf } from '../check.js'
 import type { Family, Stats } from '../types.js'
 
 export const INT_MAX = 0x7fffffff
 export const UINT_MAX = 0xffffffff
 
-/** The name under which a table of the ABI has a number. */
-export const nameIn = (table: Readonly<Record<string, number>>, value: number): string | undefined =>
-  Object.keys(table).find((name) => table[name] === value)
+const namesOf = new WeakMap<object, readonly string[]>()
 
-/** The bytes of an address; `family` is checked where it is named, for the text alone says it. */
-export const addressToWire = (field: string, value: unknown, family?: Family | undefined): Uint8Array => {
-  const bytes = typeof value === 'string' ? parseAddress(value) : undefined
-  if (bytes === undefined) throw notAddress(field, value)
-  if (family !== undefined && oneOf('family', family, families) !== familyOfBytes(bytes)) {
+/** The name under which a table of the ABI has a number. */
+export const nameIn = (table: Readonly<Record<string, number>>, value: number): string | undefined => {
+  let names = namesOf.get(table)
+  if (names === undefined) {
+    const made: string[] = []
+    for (const [name, number] of Object.entries(table)) made[number] = name
+    namesOf.set(table, made)
+    names = made
+  }
+  return names[value]
+}
+
+/** An address for the kernel; `family` is checked where it is named, for the text alone says it. */
+export const addressToWire = (field: string, value: unknown, family?: Family | undefined): Address => {
+  const address = typeof value === 'string' ? parseAddress(value) : undefined
+  if (address === undefined) throw notAddress(field, value)
+  if (family !== undefined && oneOf('family', family, families) !== familyOf(address)) {
     throw new RangeError(`family: ${value} is not of ${family}`)
   }
-  return bytes
+  return address
 }
 
 export const families = { ipv4: abi.AF_INET, ipv6: abi.AF_INET6 } as const
 export const familyName = (family: number | undefined): Family => (family === abi.AF_INET6 ? 'ipv6' : 'ipv4')
 
+/** Stands in where the kernel left an address out. */
+export const nowhere = new Uint8Array(16)
+
 export const hostPort = (
-  bytes: Uint8Array | undefined,
+  address: Address | undefined,
   family: number | undefined,
   port: number | undefined,
 ): string => {
-  const host = formatAddress(bytes ?? new Uint8Array(16), family ?? abi.AF_INET)
+  const host = formatAddress(address ?? nowhere, family ?? abi.AF_INET)
   return family === abi.AF_INET6 ? `[${host}]:${port ?? 0}` : `${host}:${port ?? 0}`
 }
 
-export const statsFromWire = (wide: WireStats64 | undefined, narrow: WireStats | undefined): Stats => {
-  const counters = wide ?? narrow ?? {}
-  return {
-    conns: BigInt(counters.conns ?? 0),
-    inPkts: BigInt(counters.inPkts ?? 0),
-    outPkts: BigInt(counters.outPkts ?? 0),
-    inBytes: BigInt(counters.inBytes ?? 0),
-    outBytes: BigInt(counters.outBytes ?? 0),
-    cps: Number(counters.cps ?? 0),
-    inPps: Number(counters.inPps ?? 0),
-    outPps: Number(counters.outPps ?? 0),
-    inBps: Number(counters.inBps ?? 0),
-    outBps: Number(counters.outBps ?? 0),
-  }
-}
+export const statsFromWire = (wide: WireStats64 | undefined, narrow: WireStats | undefined): Stats =>
+  isComplete(wide) ? wide : toStats(wide ?? narrow ?? {})
+
+/** As every kernel sends them: no need to make another object of the same fields. */
+const isComplete = (stats: WireStats64 | undefined): stats is Stats =>
+  stats?.conns !== undefined &&
+  stats.inPkts !== undefined &&
+  stats.outPkts !== undefined &&
+  stats.inBytes !== undefined &&
+  stats.outBytes !== undefined &&
+  stats.cps !== undefined &&
+  stats.inPps !== undefined &&
+  stats.outPps !== undefined &&
+  stats.inBps !== undefined &&
+  stats.outBps !== undefined
+
+const toStats = (counters: WireStats | WireStats64): Stats => ({
+  conns: big(counters.conns),
+  inPkts: big(counters.inPkts),
+  outPkts: big(counters.outPkts),
+  inBytes: big(counters.inBytes),
+  outBytes: big(counters.outBytes),
+  cps: counters.cps ?? 0,
+  inPps: counters.inPps ?? 0,
+  outPps: counters.outPps ?? 0,
+  inBps: counters.inBps ?? 0,
+  outBps: counters.outBps ?? 0,
+})
+
+const big = (counter: number | bigint | undefined): bigint =>
+  typeof counter === 'bigint' ? counter : BigInt(counter ?? 0)

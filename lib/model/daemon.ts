@@ -3,7 +3,7 @@
 
 import type { WireDaemon, WireMessage } from '../abi.js'
 import * as abi from '../abi.js'
-import { formatAddress, isMulticast, isUnspecified } from '../address.js'
+import { bytesOf, formatAddress, isMulticast, isUnspecified } from '../address.js'
 import * as check from '../check.js'
 import type { Daemon, DaemonStatus, Info, Timeouts } from '../types.js'
 import { addressToWire, INT_MAX, nameIn } from './common.js'
@@ -30,8 +30,9 @@ export const daemonToWire = (daemon: Daemon): WireDaemon => {
 }
 
 const groupToWire = (group: string): WireDaemon => {
-  const bytes = addressToWire('group', group)
-  if (!isMulticast(bytes)) throw new RangeError(`group: ${group} is not a multicast address`)
+  const address = addressToWire('group', group)
+  if (!isMulticast(address)) throw new RangeError(`group: ${group} is not a multicast address`)
+  const bytes = bytesOf(address)
   return bytes.length === 4 ? { group: bytes } : { group6: bytes }
 }
 

@@ -3,10 +3,10 @@
 
 import type { WireDestination, WireService } from '../abi.js'
 import * as abi from '../abi.js'
-import { familyOfBytes, formatAddress } from '../address.js'
+import { familyOf, formatAddress } from '../address.js'
 import * as check from '../check.js'
 import type { Destination, DestinationKey, DestinationSettings, DestinationStatus, Tunnel } from '../types.js'
-import { addressToWire, familyName, hostPort, INT_MAX, nameIn, statsFromWire } from './common.js'
+import { addressToWire, familyName, hostPort, INT_MAX, nameIn, nowhere, statsFromWire } from './common.js'
 
 const destinationSettings = ['forwarding', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel']
 const destinationReadings = ['family', 'activeConns', 'inactiveConns', 'persistentConns', 'stats']
@@ -17,29 +17,30 @@ const DEFAULT_FORWARDING = abi.forwardings['direct-routing']
 /** The identity of a real server; its family is always sent, for it may differ from the service's. */
 export const destinationKey = (service: WireService, key: DestinationKey): WireDestination => {
   check.object('destination', key)
-  const bytes = addressToWire('address', key.address, key.family)
+  const address = addressToWire('address', key.address, key.family)
   return {
-    address: bytes,
+    address,
     port: key.port === undefined ? (service.port ?? 0) : check.integer('port', key.port, 0, 0xffff),
-    family: familyOfBytes(bytes),
+    family: familyOf(address),
   }
 }
 
-/** A real server to add, complete. One literal: objects of one shape are encoded twice as fast. */
+/** A real server to add, complete. One literal, and nothing else made on the way: bulk loads consist of these. */
 export const destinationToWire = (service: WireService, destination: Destination): WireDestination => {
-  const { address, port, family } = destinationKey(service, destination)
+  check.object('destination', destination)
   check.knownFields('destination', destination, destinationFields)
-  const wire = settingsToWire(destination, undefined)
-  const { forwarding = DEFAULT_FORWARDING, weight = 1, upperThreshold = 0, lowerThreshold = 0 } = wire
-  const { tunnelType, tunnelPort, tunnelFlags } = wire
+  const address = addressToWire('address', destination.address, destination.family)
+  const { port, forwarding, weight, upperThreshold, lowerThreshold, tunnel } = destination
+  const { tunnelType, tunnelPort, tunnelFlags } =
+    tunnel === undefined ? noTunnel : tunnelToWire(tunnel, undefined)
   return {
     address,
-    port,
-    forwarding,
-    weight,
-    upperThreshold,
-    lowerThreshold,
-    family,
+    port: port === undefined ? (service.port ?? 0) : check.integer('port', port, 0, 0xffff),
+    forwarding: forwarding === undefined ? DEFAULT_FORWARDING : forwardingToWire(forwarding),
+    weight: weight === undefined ? 1 : check.integer('weight', weight, 0, INT_MAX),
+    upperThreshold: threshold('upperThreshold', upperThreshold) ?? 0,
+    lowerThreshold: threshold('lowerThreshold', lowerThreshold) ?? 0,
+    family: familyOf(address),
     tunnelType,
     tunnelPort,
     tunnelFlags,
@@ -81,15 +82,15 @@ const settingsToWire = (
   { forwarding, weight, upperThreshold, lowerThreshold, tunnel }: DestinationSettings,
   current: WireDestination | undefined,
 ): WireDestination => ({
-  forwarding:
-    forwarding === undefined
-      ? undefined
-      : check.oneOfOr('forwarding', forwarding, abi.forwardings, 'method', abi.FORWARDING_MASK),
+  forwarding: forwarding === undefined ? undefined : forwardingToWire(forwarding),
   weight: weight === undefined ? undefined : check.integer('weight', weight, 0, INT_MAX),
   upperThreshold: threshold('upperThreshold', upperThreshold),
   lowerThreshold: threshold('lowerThreshold', lowerThreshold),
   ...(tunnel === undefined ? noTunnel : tunnelToWire(tunnel, current)),
 })
+
+const forwardingToWire = (forwarding: string): number =>
+  check.oneOfOr('forwarding', forwarding, abi.forwardings, 'method', abi.FORWARDING_MASK)
 
 const threshold = (field: string, value: number | undefined): number | undefined =>
   value === undefined ? undefined : check.integer(field, value, 0, INT_MAX)
@@ -120,20 +121,20 @@ const tunnelToWire = (tunnel: Tunnel, current: WireDestination | undefined) => {
 export const destinationFromWire = (wire: WireDestination, serviceFamily: number): DestinationStatus => {
   const family = wire.family || serviceFamily // absent before 3.18
   const method = (wire.forwarding ?? 0) & abi.FORWARDING_MASK
-  return {
-    address: formatAddress(wire.address ?? new Uint8Array(16), family),
+  const status = {
+    address: formatAddress(wire.address ?? nowhere, family),
     port: wire.port ?? 0,
     family: familyName(family),
     forwarding: (nameIn(abi.forwardings, method) ?? `method-${method}`) as DestinationStatus['forwarding'],
     weight: wire.weight ?? 0,
     upperThreshold: wire.upperThreshold ?? 0,
     lowerThreshold: wire.lowerThreshold ?? 0,
-    ...(method === abi.forwardings.tunneling ? { tunnel: tunnelFromWire(wire) } : {}),
     activeConns: wire.activeConns ?? 0,
     inactiveConns: wire.inactiveConns ?? 0,
     persistentConns: wire.persistentConns ?? 0,
     stats: statsFromWire(wire.stats64, wire.stats),
   }
+  return method === abi.forwardings.tunneling ? { ...status, tunnel: tunnelFromWire(wire) } : status
 }
 
 const tunnelFromWire = ({ tunnelType = 0, tunnelPort = 0, tunnelFlags = 0 }: WireDestination) => {

@@ -3,7 +3,7 @@
 
 import type { WireService } from '../abi.js'
 import * as abi from '../abi.js'
-import { familyOfBytes, formatAddress } from '../address.js'
+import { familyOf, formatAddress } from '../address.js'
 import * as check from '../check.js'
 import { littleEndian } from '../netlink/attr.js'
 import type {
@@ -14,7 +14,16 @@ import type {
   ServiceSettings,
   ServiceStatus,
 } from '../types.js'
-import { addressToWire, families, familyName, hostPort, nameIn, statsFromWire, UINT_MAX } from './common.js'
+import {
+  addressToWire,
+  families,
+  familyName,
+  hostPort,
+  nameIn,
+  nowhere,
+  statsFromWire,
+  UINT_MAX,
+} from './common.js'
 
 /** ipvsadm's default, which <linux/ip_vs.h> calls IPVS_SVC_PERSISTENT_TIMEOUT. */
 const DEFAULT_PERSISTENCE = 360
@@ -37,11 +46,11 @@ export const serviceKey = (key: ServiceKey): WireService => {
     const family = key.family === undefined ? abi.AF_INET : check.oneOf('family', key.family, families)
     return { family, fwmark: check.integer('fwmark', key.fwmark, 1, UINT_MAX) }
   }
-  const bytes = addressToWire('address', key.address, key.family)
+  const address = addressToWire('address', key.address, key.family)
   return {
-    family: familyOfBytes(bytes),
+    family: familyOf(address),
     protocol: check.oneOfOr('protocol', key.protocol, abi.protocols, 'protocol', 0xffff),
-    address: bytes,
+    address,
     port: check.integer('port', key.port, 0, 0xffff),
   }
 }
@@ -121,16 +130,15 @@ const widestMask = (family: number | undefined): number => (family === abi.AF_IN
 const netmaskToWire = (netmask: string | number, family: number | undefined): number => {
   const field = 'persistence.netmask'
   if (family === abi.AF_INET6) return check.integer(field, netmask, 1, 128)
-  if (typeof netmask === 'number') {
-    const length = check.integer(field, netmask, 0, 32)
-    const mask = new DataView(new ArrayBuffer(4))
-    mask.setUint32(0, length === 0 ? 0 : UINT_MAX << (32 - length), false)
-    return mask.getUint32(0, littleEndian)
-  }
-  const bytes = addressToWire(field, netmask)
-  if (bytes.length !== 4) throw new RangeError(`${field}: expected a dotted mask or 0..32 for IPv4`)
-  return new DataView(bytes.buffer).getUint32(0, littleEndian)
+  const mask =
+    typeof netmask === 'number' ? maskOf(check.integer(field, netmask, 0, 32)) : addressToWire(field, netmask)
+  if (typeof mask !== 'number') throw new RangeError(`${field}: expected a dotted mask or 0..32 for IPv4`)
+  const view = new DataView(new ArrayBuffer(4))
+  view.setInt32(0, mask, false)
+  return view.getUint32(0, littleEndian)
 }
+
+const maskOf = (length: number): number => (length === 0 ? 0 : -1 << (32 - length))
 
 const netmaskFromWire = (netmask: number, family: number | undefined): string | number => {
   if (family === abi.AF_INET6) return netmask
@@ -175,6 +183,7 @@ const flagsToWire = (
 }
 
 const [flag1, flag2, flag3] = abi.serviceFlags.scheduler
+const anySchedulerFlag = flag1 | flag2 | flag3
 export const schedulerFlagBits = {
   fallback: flag1,
   port: flag2,
@@ -187,6 +196,7 @@ export const schedulerFlagBits = {
 const namedSchedulers = new Set(['sh', 'mh', 'msh', 'maglev', 'hrw'])
 
 const schedulerFlagsFromWire = (value: number, scheduler: string | undefined): readonly SchedulerFlag[] => {
+  if ((value & anySchedulerFlag) === 0) return []
   const names: readonly SchedulerFlag[] = namedSchedulers.has(scheduler ?? '')
     ? ['fallback', 'port', 'flag-3']
     : ['flag-1', 'flag-2', 'flag-3']
@@ -194,30 +204,30 @@ const schedulerFlagsFromWire = (value: number, scheduler: string | undefined): r
 }
 
 export const serviceFromWire = (wire: WireService): ServiceStatus => {
-  const { family, flags } = wire
+  const { family, flags, fwmark } = wire
   const value = flags?.value ?? 0
-  return {
-    ...(wire.fwmark !== undefined
-      ? { fwmark: wire.fwmark }
-      : {
-          protocol: (nameIn(abi.protocols, wire.protocol ?? 0) ?? `protocol-${wire.protocol ?? 0}`) as 'tcp',
-          address: formatAddress(wire.address ?? new Uint8Array(16), family ?? 0),
-          port: wire.port ?? 0,
-        }),
+  const settings = {
     family: familyName(family),
     scheduler: wire.scheduler ?? 'none',
     schedulerFlags: schedulerFlagsFromWire(value, wire.scheduler),
-    persistence: isPersistent(wire)
-      ? {
-          timeout: wire.timeout ?? 0,
-          netmask: netmaskFromWire(wire.netmask ?? 0, family),
-          ...(wire.engine ? { engine: wire.engine } : {}),
-        }
-      : null,
+    persistence: isPersistent(wire) ? persistenceFromWire(wire) : null,
     onePacket: (value & abi.serviceFlags.onePacket) !== 0,
     stats: statsFromWire(wire.stats64, wire.stats),
   }
+  if (fwmark !== undefined) return { fwmark, ...settings }
+  return {
+    protocol: (nameIn(abi.protocols, wire.protocol ?? 0) ?? `protocol-${wire.protocol ?? 0}`) as 'tcp',
+    address: formatAddress(wire.address ?? nowhere, family ?? 0),
+    port: wire.port ?? 0,
+    ...settings,
+  }
 }
+
+const persistenceFromWire = ({ family, timeout, netmask, engine }: WireService) => ({
+  timeout: timeout ?? 0,
+  netmask: netmaskFromWire(netmask ?? 0, family),
+  ...(engine ? { engine } : {}),
+})
 
 /** A service in one word: `192.0.2.10:80/tcp`, `[2001:db8::1]:53/udp`, `fwmark 7/ipv4`. Unique: serves as a map key. */
 export const serviceName = (wire: WireService): string => {

@@ -27,6 +27,12 @@ export class Writer {
     this.view = new DataView(this.bytes.buffer)
   }
 
+  /** Begins again, in the same memory. */
+  reset(): void {
+    this.bytes.fill(0, 0, this.length)
+    this.length = 0
+  }
+
   /** Makes room for `size` zeroed bytes and returns their offset. */
   reserve(size: number): number {
     const offset = this.length
@@ -99,6 +105,17 @@ export const u64: Codec<bigint> = integer(
   8,
   (view, offset, value) => view.setBigUint64(offset, value, littleEndian),
   (view, offset) => view.getBigUint64(offset, littleEndian),
+)
+
+/** 64 bits on the wire, a number here: for what stays below 2^53. */
+export const rate: Codec<number> = integer(
+  8,
+  (view, offset, value) => view.setBigUint64(offset, BigInt(value), littleEndian),
+  (view, offset) => {
+    const first = view.getUint32(offset, littleEndian)
+    const second = view.getUint32(offset + 4, littleEndian)
+    return littleEndian ? first + 2 ** 32 * second : second + 2 ** 32 * first
+  },
 )
 
 /** Up to `most` raw bytes. What is read is a view of the reply, not a copy. */

@@ -17,13 +17,23 @@ const NLMSG_ERROR = 2
 const NLMSG_DONE = 3
 const NLMSG_MIN_TYPE = 16
 
-/** Appends a message; type, flags and sequence number are filled in later by `stamp`. */
-export const frame = (out: Writer, command: number, version: number, body: (out: Writer) => void): void => {
+/** Begins a message, whose attributes are appended next; returns what `end` needs. */
+export const begin = (out: Writer, command: number, version: number): number => {
   const start = out.reserve(HEADER + GENERIC_HEADER)
   out.bytes[start + HEADER] = command
   out.bytes[start + HEADER + 1] = version
-  body(out)
+  return start
+}
+
+/** Ends a message; type, flags and sequence number are filled in later by `stamp`. */
+export const end = (out: Writer, start: number): void =>
   out.view.setUint32(start, out.length - start, littleEndian)
+
+/** Both, with the attributes between them. */
+export const frame = (out: Writer, command: number, version: number, body: (out: Writer) => void): void => {
+  const start = begin(out, command, version)
+  body(out)
+  end(out, start)
 }
 
 /** Completes the header of the message at `offset`. */
@@ -65,21 +75,23 @@ export type Reply =
       readonly extendedAck?: ExtendedAck
     }
 
-const viewOf = (buffer: Uint8Array): DataView =>
-  new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-
 /** Walks a buffer of messages, calling `visit` for each; throws MalformedError where the framing is broken. */
 export const walk = (buffer: Uint8Array, visit: (reply: Reply, view: DataView) => void): void => {
-  const view = viewOf(buffer)
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  walkView(view, buffer.length, (reply) => visit(reply, view))
+}
+
+/** The same in the first `end` bytes of a view. */
+export const walkView = (view: DataView, end: number, visit: (reply: Reply) => void): void => {
   let offset = 0
-  while (offset < buffer.length) {
-    const left = buffer.length - offset
+  while (offset < end) {
+    const left = end - offset
     if (left < HEADER) throw new MalformedError(`${left} stray bytes after a message`)
     const length = view.getUint32(offset, littleEndian)
     if (length < HEADER || length > left)
       throw new MalformedError(`message length ${length} with ${left} bytes left`)
     const reply = replyAt(view, offset, length)
-    if (reply !== undefined) visit(reply, view)
+    if (reply !== undefined) visit(reply)
     offset += align4(length)
   }
 }

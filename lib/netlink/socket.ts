@@ -17,6 +17,8 @@ export interface Socket {
    */
   transact(request: Uint8Array, count: number, deadline: number): Promise<Uint8Array>
   transactSync(request: Uint8Array, count: number, deadline: number): Uint8Array
+  /** Where the replies fit `into`, they are written there and their length is returned. */
+  transactSync(request: Uint8Array, count: number, deadline: number, into: Uint8Array): Uint8Array | number
   close(): void
 }
 

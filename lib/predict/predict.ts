@@ -1,7 +1,7 @@
 // Which real server a client gets, from the algorithms that the kernel runs.
 // SPDX-License-Identifier: MIT
 
-import { parseAddress } from '../address.js'
+import { bytesOf, parseAddress } from '../address.js'
 import * as check from '../check.js'
 import { familyName } from '../model/common.js'
 import type { Family } from '../types.js'
@@ -53,8 +53,9 @@ export class TablePrediction<D extends PredictableDestination> implements Predic
     check.object('client', client)
     check.knownFields('client', client, clientFields)
     const { address, port } = client
-    const bytes = typeof address === 'string' ? parseAddress(address) : undefined
-    if (bytes === undefined) throw check.notAddress('client.address', address)
+    const wire = typeof address === 'string' ? parseAddress(address) : undefined
+    if (wire === undefined) throw check.notAddress('client.address', address)
+    const bytes = bytesOf(wire)
     if (bytes.length !== this.#table.width) {
       throw new RangeError(
         `client.address: ${address} is not ${this.family} as the service (options.service)`,

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { AF_INET } from '../abi.js'
-import { familyOfBytes } from '../address.js'
+import { bytesOf, familyOf } from '../address.js'
 import * as check from '../check.js'
 import { addressToWire, hostPort, INT_MAX } from '../model/common.js'
 import { destinationFields } from '../model/destination.js'
@@ -43,14 +43,14 @@ const readServer = (value: PredictableDestination, index: number, terms: Terms):
   check.knownFields(field, value, fields)
   const { address, family, weight: now = 1, lastWeight = 0, overloaded = false } = value
   const port = value.port ?? terms.service?.port ?? (terms.service === undefined ? undefined : 0)
-  const bytes = addressToWire(`${field}.address`, address, family)
+  const wire = addressToWire(`${field}.address`, address, family)
   const server = {
     index,
-    bytes,
+    bytes: bytesOf(wire),
     port: check.integer(`${field}.port`, port, 0, 0xffff),
     unusable: check.boolean(`${field}.overloaded`, overloaded),
   }
-  const name = hostPort(bytes, familyOfBytes(bytes), server.port)
+  const name = hostPort(wire, familyOf(wire), server.port)
   const weight = check.integer(`${field}.weight`, now, 0, INT_MAX)
   const before = check.integer(`${field}.lastWeight`, lastWeight, 0, INT_MAX)
   if (terms.scheduler !== schedulers.sh && terms.scheduler !== schedulers.mh)
@@ -71,7 +71,7 @@ const compare = (a: Server, b: Server): number =>
 const encodeKeys = (servers: readonly Server[], serviceFamily: number | undefined): Uint32Array => {
   const keys = new Uint32Array(6 * servers.length)
   for (const [i, { bytes, port }] of servers.entries()) {
-    const family = serviceFamily ?? familyOfBytes(bytes)
+    const family = serviceFamily ?? familyOf(bytes)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     keys[6 * i] = family === AF_INET ? 4 : 6
     for (let word = 0; 4 * word < bytes.length; word++) keys[6 * i + 1 + word] = view.getUint32(4 * word)
@@ -104,7 +104,7 @@ export const readServers = (
   const servers = destinations.map((destination, index) => readServer(destination, index, terms))
   refuseTwins(servers)
   const first = servers[0]
-  const family = terms.service?.family ?? (first === undefined ? AF_INET : familyOfBytes(first.bytes))
+  const family = terms.service?.family ?? (first === undefined ? AF_INET : familyOf(first.bytes))
   if (scheduler === schedulers.mh && servers.length > size) {
     throw new RangeError(
       `destinations: mh has ${size} slots; with more servers the kernel keeps an older table`,

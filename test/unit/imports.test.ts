@@ -13,6 +13,7 @@ const lib = join(root, 'lib')
 const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^hashing$/, /^netlink\//], // netlink/ also among itself
   [/^abi$/],
+  [/^wire$/],
   [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
   [/^rules$/, /^request$/],

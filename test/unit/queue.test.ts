@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { expect, test, vi } from 'vitest'
-import { commands } from '../../lib/abi.ts'
+import { commands, message } from '../../lib/abi.ts'
 import { Director } from '../../lib/director.ts'
 import { IpvsError } from '../../lib/index.ts'
 import { NLM_F_ACK, NLM_F_DUMP } from '../../lib/netlink/message.ts'
@@ -236,14 +236,19 @@ test('an abort after sending changes nothing', async () => {
   await ipvs.zero({ signal: controller.signal })
 })
 
-test('edits of different servers share exchanges; edits of one follow each other', async () => {
+test('edits that leave nothing to be read go out together, in order', async () => {
   const { socket, ipvs } = open()
   const all = { forwarding: 'masquerading', upperThreshold: 0, lowerThreshold: 0 } as const
   await Promise.all([
     ...Array.from({ length: 50 }, (_, i) => ipvs.destinations.edit(web, server(i), { ...all, weight: 3 })),
     ipvs.destinations.edit(web, server(7), { ...all, weight: 4 }),
   ])
-  expect(socket.transactions.map((messages) => messages.length)).toEqual([50, 1])
+  expect(socket.transactions.map((messages) => messages.length)).toEqual([51])
+  const weights = socket.messages.map(
+    ({ payload }) =>
+      message.read(new DataView(payload.buffer, payload.byteOffset), 0, payload.length).destination?.weight,
+  )
+  expect(weights).toEqual([...Array.from({ length: 50 }, () => 3), 4])
 })
 
 test('readings that editors have in common are made once', async () => {
