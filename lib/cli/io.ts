@@ -9,8 +9,8 @@ export interface Io {
   readonly err: (text: string) => void
   /** The whole standard input. */
   readonly input: () => Promise<string>
-  /** Ends what would go on for ever; the process's is aborted by SIGINT and SIGTERM. */
-  readonly signal?: AbortSignal | undefined
+  /** Ends what takes long or goes on for ever. The process's is aborted by SIGINT and SIGTERM once it was asked for. */
+  readonly signal: AbortSignal
 }
 
 const readAll = async (): Promise<string> => {
@@ -19,11 +19,25 @@ const readAll = async (): Promise<string> => {
   return Buffer.concat(chunks).toString()
 }
 
-export const processIo = (): Io => ({
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-  input: readAll,
-})
+/** A second signal of the same kind ends the process at once. */
+const abortedBySignals = (): AbortSignal => {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(name))
+  return controller.signal
+}
+
+export const processIo = (): Io => {
+  let signal: AbortSignal | undefined
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    input: readAll,
+    get signal() {
+      signal ??= abortedBySignals()
+      return signal
+    },
+  }
+}
 
 /** A name is one that `ip netns` knows; a path has a slash. */
 export const namespacePath = (netns: string): string => (netns.includes('/') ? netns : `/run/netns/${netns}`)

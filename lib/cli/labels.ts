@@ -1,11 +1,11 @@
 // Names of hosts and ports for listings without -n.
 // SPDX-License-Identifier: MIT
 
-import { lookupService } from 'node:dns/promises'
 import { type Names, numeric } from '../text/format.js'
 import { portName } from '../text/services-file.js'
 
 const hostOf = async (address: string): Promise<string> => {
+  const { lookupService } = await import('node:dns/promises')
   try {
     return (await lookupService(address, 0)).hostname
   } catch {

@@ -49,7 +49,7 @@ const run = async (argv: readonly string[], io: Io): Promise<number> => {
   const found = Object.hasOwn(subcommands, word) ? subcommands[word] : undefined
   if (found === undefined) throw unknownCommand(word, Object.keys(subcommands))
   const command = await found.load()
-  return (await command([...argv.slice(count + 1), ...argv.slice(0, count)], io)) ?? 0
+  return (await command([...argv.slice(0, count), ...argv.slice(count + 1)], io)) ?? 0
 }
 
 /** Runs the command line `ipvs ARGV...`; never throws. Returns the exit status. */

@@ -1,11 +1,11 @@
 // Host names in lines: asked of the system before the lines are understood.
 // SPDX-License-Identifier: MIT
 
-import { lookup } from 'node:dns/promises'
 import type { HostLookup } from './endpoint.js'
 
 /** IPv4 only, as ipvsadm. */
 const addressOf = async (name: string): Promise<[string, string | undefined]> => {
+  const { lookup } = await import('node:dns/promises')
   try {
     return [name, (await lookup(name, { family: 4 })).address]
   } catch {

@@ -1,7 +1,7 @@
 // The order in which ipvsadm lists services and real servers.
 // SPDX-License-Identifier: MIT
 
-import { parseAddress } from '../address.js'
+import { bytesOf, parseAddress } from '../address.js'
 import type { DestinationStatus, Family, ServiceStatus } from '../types.js'
 
 /**
@@ -10,10 +10,8 @@ import type { DestinationStatus, Family, ServiceStatus } from '../types.js'
  */
 const difference = (a: number, b: number): number => (a - b) | 0
 
-const noBytes = new Uint8Array(16)
-
 const addresses = (a: string, b: string): number => {
-  const [first, second] = [parseAddress(a) ?? noBytes, parseAddress(b) ?? noBytes]
+  const [first, second] = [bytesOf(parseAddress(a) ?? 0), bytesOf(parseAddress(b) ?? 0)]
   for (let i = 0; i < first.length; i += 4) {
     const found = difference(word(first, i), word(second, i))
     if (found !== 0) return found

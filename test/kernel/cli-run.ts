@@ -23,6 +23,7 @@ export const ipvs = async (netns: Namespace, argv: readonly string[], input = ''
       err += text
     },
     input: async () => input,
+    signal: new AbortController().signal,
   })
   return { status, out, err }
 }

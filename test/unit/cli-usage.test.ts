@@ -67,6 +67,7 @@ const run = async (argv: readonly string[], input = '') => {
       err += text
     },
     input: async () => input,
+    signal: new AbortController().signal,
   }
   return { status: await main(argv, take), out, err }
 }
