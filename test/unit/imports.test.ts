@@ -22,6 +22,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^snapshot$/],
   [/^predict\//],
   [/^director$/],
+  [/^plan\//], // policy on the verbs of a director; Ipvs lends it two methods
   [/^ipvs$/, /^sync$/],
   [/^text\//],
   [/^save$/, /^restore$/],
