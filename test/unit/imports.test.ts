@@ -22,6 +22,9 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^predict\//],
   [/^director$/],
   [/^ipvs$/, /^sync$/],
+  [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
+  [/^drain-notes$/],
+  [/^drain$/, /^watch$/],
   [/^index$/],
   [/^cli\//],
 ]
