@@ -72,10 +72,10 @@ export interface DrainProgress {
   readonly inactiveConns: number
   readonly persistentConns: number
   /**
-   * The weight that this call took from the server, for undrain(). Undefined when it was 0 already, as after a crash: the
+   * The weight that this call took from the server, for undrain(). null when it was 0 already, as after a crash: the
    * kernel does not remember, so keep it beside your configuration.
    */
-  readonly weightBefore: number | undefined
+  readonly weightBefore: number | null
   /** True when this call deleted the server. */
   readonly deleted: boolean
   /** Milliseconds since the call. */
@@ -160,8 +160,8 @@ async function* run(
     client.timeouts(call),
     client.destinations.get(key, destination, call),
   ])
-  const weightBefore = found.weight === 0 ? undefined : found.weight
-  if (weightBefore !== undefined) await client.destinations.edit(key, found, { weight: 0 }, call)
+  const weightBefore = found.weight === 0 ? null : found.weight
+  if (weightBefore !== null) await client.destinations.edit(key, found, { weight: 0 }, call)
 
   let own = found
   let others: readonly DestinationStatus[] = []

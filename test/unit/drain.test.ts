@@ -101,7 +101,7 @@ test.each([
 test('after a crash it goes on, and does not know the weight of before', async () => {
   const { calls, last } = await run([{ weight: 0 }, { weight: 0 }, { weight: 0 }])
   expect(calls).toEqual(['get', 'list', 'list', 'delete'])
-  expect(last).toMatchObject({ state: 'drained', weightBefore: undefined, deleted: true })
+  expect(last).toMatchObject({ state: 'drained', weightBefore: null, deleted: true })
 })
 
 test.each([
