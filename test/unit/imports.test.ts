@@ -26,6 +26,9 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^ipvs$/, /^sync$/],
   [/^text\//],
   [/^save$/, /^restore$/],
+  [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
+  [/^drain-notes$/],
+  [/^drain$/, /^watch$/],
   [/^index$/],
   [/^cli\//],
 ]
