@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { endpointText, flagsText, maskText, type Names } from '../text/format.js'
-import { byAddress, byService } from '../text/order.js'
+import { sortServers, sortServices } from '../text/order.js'
 import type { DaemonStatus, DestinationStatus, ServiceStatus, SnapshotService, Stats } from '../types.js'
 
 /** What is shown of each; of several options the first counts, in this order. */
@@ -154,7 +154,7 @@ const block = (service: SnapshotService, options: ListOptions): string => {
   const name = serviceName(service, names)
   const isCounting = view === 'stats' || view === 'rate'
   const head = isCounting ? left(name) + figures(service.stats, options) : `${name} ${settings(service)}`
-  const servers = sorted ? service.destinations.toSorted(byAddress) : service.destinations
+  const servers = sorted ? sortServers(service.destinations) : service.destinations
   return [head, ...servers.map((to) => server(to, service.protocol, options))]
     .map((line) => `${line}\n`)
     .join('')
@@ -162,9 +162,7 @@ const block = (service: SnapshotService, options: ListOptions): string => {
 
 export const listText = (services: readonly SnapshotService[], options: ListOptions): string =>
   title(options.view) +
-  (options.sorted ? services.toSorted(byService) : services)
-    .map((service) => block(service, options))
-    .join('')
+  (options.sorted ? sortServices(services) : services).map((service) => block(service, options)).join('')
 
 export const daemonText = ({
   state,

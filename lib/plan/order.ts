@@ -1,7 +1,8 @@
 // The order of changes in which every prefix is safe, and the same whatever the order of the desired table.
 // SPDX-License-Identifier: MIT
 
-import type { WireDestination, WireService } from '../abi.js'
+import type { Address, WireDestination, WireService } from '../abi.js'
+import { bytesOf } from '../address.js'
 import type { PlannedChange } from './types.js'
 
 /** Changes of one phase do not depend on each other. */
@@ -59,17 +60,18 @@ export const inPhases = (changes: readonly PlannedChange[]): ReadonlyMap<Phase, 
   return found
 }
 
-const nobody = new Uint8Array()
-const compareBytes = (a: Uint8Array = nobody, b: Uint8Array = nobody): number =>
-  a.length - b.length || Buffer.compare(a, b)
+const compareAddresses = (a: Address = 0, b: Address = 0): number => {
+  const [first, second] = [bytesOf(a), bytesOf(b)]
+  return first.length - second.length || Buffer.compare(first, second)
+}
 
 /** Addresses before firewall marks; IPv4 before IPv6. */
 export const compareServices = (a: WireService, b: WireService): number =>
   (a.fwmark ?? 0) - (b.fwmark ?? 0) ||
   (a.family ?? 0) - (b.family ?? 0) ||
-  compareBytes(a.address, b.address) ||
+  compareAddresses(a.address, b.address) ||
   (a.port ?? 0) - (b.port ?? 0) ||
   (a.protocol ?? 0) - (b.protocol ?? 0)
 
 export const compareServers = (a: WireDestination, b: WireDestination): number =>
-  compareBytes(a.address, b.address) || (a.port ?? 0) - (b.port ?? 0)
+  compareAddresses(a.address, b.address) || (a.port ?? 0) - (b.port ?? 0)

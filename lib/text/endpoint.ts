@@ -1,7 +1,7 @@
 // Addresses, ports and numbers as the lines of ipvsadm have them.
 // SPDX-License-Identifier: MIT
 
-import { isIPv4, isIPv6 } from 'node:net'
+import { parseAddress } from '../address.js'
 import type { Protocol } from '../types.js'
 import { LineError } from './scan.js'
 import { portOf } from './services-file.js'
@@ -47,7 +47,7 @@ const part = (text: string): number => {
 
 /** IPv4 as inet_aton() reads it: up to three parts may be left out (10.1), and each be octal or hexadecimal. */
 export const looseAddress = (text: string): string | undefined => {
-  if (isIPv4(text)) return text
+  if (isV4(text)) return text
   const parts = text.split('.').map(part)
   const last = parts.pop()!
   const room = 2 ** (8 * (4 - parts.length))
@@ -56,10 +56,11 @@ export const looseAddress = (text: string): string | undefined => {
   return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.')
 }
 
-const isV6 = (text: string): boolean => text.includes(':') && !text.includes('%') && isIPv6(text)
+const isV4 = (text: string): boolean => typeof parseAddress(text) === 'number'
+const isV6 = (text: string): boolean => text.includes(':') && parseAddress(text) !== undefined
 
 const addressOf = (text: string, host: HostLookup): string | undefined => {
-  if (isIPv4(text) || isV6(text)) return text
+  if (parseAddress(text) !== undefined) return text
   if (text === '' || /^\d+$/.test(text)) return undefined
   return looseAddress(text) ?? (/^[A-Za-z\d]([\w.-]*\w)?\.?$/.test(text) ? host(text) : undefined)
 }

@@ -9,7 +9,7 @@ import type {
   SnapshotService,
   Timeouts,
 } from '../types.js'
-import { byAddress, byService } from './order.js'
+import { sortServers, sortServices } from './order.js'
 
 /** What formatRules() writes; a snapshot will do. */
 export interface RuleTable {
@@ -145,7 +145,7 @@ const daemonLine = ({
 export const formatRules = ({ services, timeouts, daemons = [] }: RuleTable): string => {
   const lines = timeouts === undefined ? [] : [`--set ${timeouts.tcp} ${timeouts.tcpFin} ${timeouts.udp}`]
   // The kernel lists the newest server first.
-  for (const service of services.toSorted(byService)) {
+  for (const service of sortServices(services)) {
     lines.push(...serviceLines(service, service.destinations.toReversed(), numeric))
   }
   lines.push(...daemons.map(daemonLine))
@@ -154,8 +154,7 @@ export const formatRules = ({ services, timeouts, daemons = [] }: RuleTable): st
 
 /** As `ipvsadm -S` prints it: services and real servers sorted, nothing but these. */
 export const formatSorted = (services: readonly SnapshotService[], names: Names): string =>
-  services
-    .toSorted(byService)
-    .flatMap((service) => serviceLines(service, service.destinations.toSorted(byAddress), names))
+  sortServices(services)
+    .flatMap((service) => serviceLines(service, sortServers(service.destinations), names))
     .map((line) => `${line}\n`)
     .join('')

@@ -1,7 +1,7 @@
 // The order in which ipvsadm lists services and real servers.
 // SPDX-License-Identifier: MIT
 
-import { bytesOf, parseAddress } from '../address.js'
+import { parseAddress } from '../address.js'
 import type { DestinationStatus, Family, ServiceStatus } from '../types.js'
 
 /**
@@ -10,33 +10,59 @@ import type { DestinationStatus, Family, ServiceStatus } from '../types.js'
  */
 const difference = (a: number, b: number): number => (a - b) | 0
 
-const addresses = (a: string, b: string): number => {
-  const [first, second] = [bytesOf(parseAddress(a) ?? 0), bytesOf(parseAddress(b) ?? 0)]
-  for (let i = 0; i < first.length; i += 4) {
-    const found = difference(word(first, i), word(second, i))
+/** The 32-bit words of an address. */
+const wordsOf = (address: string): readonly number[] => {
+  const parsed = parseAddress(address) ?? 0
+  if (typeof parsed === 'number') return [parsed]
+  const view = new DataView(parsed.buffer, parsed.byteOffset, parsed.length)
+  return [0, 4, 8, 12].map((at) => view.getInt32(at))
+}
+
+/** Where families differ, the first words are compared all the same. */
+const compareWords = (a: readonly number[], b: readonly number[]): number => {
+  for (let i = 0; i < a.length; i++) {
+    const found = difference(a[i]!, b[i] ?? 0)
     if (found !== 0) return found
   }
   return 0
 }
-
-const word = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
 
 const families: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 }
 const numbers: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 }
 /** A mark has the protocol TCP. */
 const protocolNumber = (name = 'tcp'): number => numbers[name] ?? Number(name.slice('protocol-'.length))
 
-export const byService = (a: ServiceStatus, b: ServiceStatus): number =>
-  difference(a.fwmark ?? 0, b.fwmark ?? 0) ||
-  families[a.family] - families[b.family] ||
-  protocolNumber(a.protocol) - protocolNumber(b.protocol) ||
-  (a.address === undefined || b.address === undefined ? 0 : addresses(a.address, b.address)) ||
-  (a.port ?? 0) - (b.port ?? 0)
+/** Sorted, with the address of each understood once. */
+const sorted = <T>(
+  items: readonly T[],
+  addressOf: (item: T) => string | undefined,
+  before: (a: T, b: T) => number,
+  after: (a: T, b: T) => number,
+): readonly T[] =>
+  items
+    .map((item) => ({ item, words: wordsOf(addressOf(item) ?? '0.0.0.0') }))
+    .sort((a, b) => before(a.item, b.item) || compareWords(a.words, b.words) || after(a.item, b.item))
+    .map(({ item }) => item)
 
-export const byAddress = (
-  a: Pick<DestinationStatus, 'address' | 'port' | 'family'>,
-  b: Pick<DestinationStatus, 'address' | 'port' | 'family'>,
-): number =>
-  // Where families differ, the first words are compared all the same.
-  addresses(a.address, b.address) || a.port - b.port
+/** By mark, family, protocol, address and port. */
+export const sortServices = <T extends ServiceStatus>(services: readonly T[]): readonly T[] =>
+  sorted(
+    services,
+    ({ address }) => address,
+    (a, b) =>
+      difference(a.fwmark ?? 0, b.fwmark ?? 0) ||
+      families[a.family] - families[b.family] ||
+      protocolNumber(a.protocol) - protocolNumber(b.protocol),
+    (a, b) => (a.port ?? 0) - (b.port ?? 0),
+  )
+
+/** By address and port. */
+export const sortServers = <T extends Pick<DestinationStatus, 'address' | 'port'>>(
+  servers: readonly T[],
+): readonly T[] =>
+  sorted(
+    servers,
+    ({ address }) => address,
+    () => 0,
+    (a, b) => a.port - b.port,
+  )

@@ -7,7 +7,7 @@ import { toJson } from '../../lib/cli/json.ts'
 import { largeNumber, listText, type View } from '../../lib/cli/list.ts'
 import type { DestinationStatus, SnapshotService } from '../../lib/index.ts'
 import { numeric } from '../../lib/text/format.ts'
-import { byAddress, byService } from '../../lib/text/order.ts'
+import { sortServers, sortServices } from '../../lib/text/order.ts'
 import { parseServicesFile } from '../../lib/text/services-file.ts'
 
 test.each([
@@ -130,9 +130,7 @@ test('the order of ipvsadm, which takes the difference of two addresses for a si
     at('192.0.2.1'),
     mark(0xffff_ffff),
   ]
-  expect(
-    all.toSorted(byService).map((one) => one.fwmark ?? `${one.address} ${one.port} ${one.protocol}`),
-  ).toEqual([
+  expect(sortServices(all).map((one) => one.fwmark ?? `${one.address} ${one.port} ${one.protocol}`)).toEqual([
     0xffff_ffff,
     '192.0.2.1 80 tcp',
     '10.0.0.1 80 tcp',
@@ -141,7 +139,7 @@ test('the order of ipvsadm, which takes the difference of two addresses for a si
     '2001:db8::1 80 tcp',
     7,
   ])
-  expect([{ ...server, port: 81 }, server].toSorted(byAddress)[0]).toBe(server)
+  expect(sortServers([{ ...server, port: 81 }, server])[0]).toBe(server)
 })
 
 test('connections of /proc/net/ip_vs_conn', () => {
