@@ -3,10 +3,11 @@
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { nearest } from '../nearest.js'
+import { commandOf } from '../text/command.js'
 import { withHosts } from '../text/hosts.js'
 import { type Given, LineError, scan } from '../text/scan.js'
 import { serviceKeyOf } from '../text/service.js'
-import type { ServiceKey } from '../types.js'
+import type { DestinationKey, ServiceKey } from '../types.js'
 import { UsageError } from './failure.js'
 import type { Io } from './io.js'
 
@@ -57,6 +58,20 @@ export const atMost = (name: string, words: readonly string[], most: number): vo
   if (words.length > most) throw new UsageError(`${name}: unexpected word '${words[most]}'`)
 }
 
+/** The text of a file, or of the standard input for `-` and nothing. */
+export const readFileOrInput = async (io: Io, file = '-'): Promise<string> => {
+  if (file === '-') return io.input()
+  const { readFile } = await import('node:fs/promises')
+  return readFile(file, 'utf8')
+}
+
+/** A number of seconds, with fractions, in milliseconds. */
+export const readSeconds = (name: string, option: string, text: string): number => {
+  const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Math.round(Number(text) * 1000) : NaN
+  if (!(milliseconds >= 0)) throw new UsageError(`${name}: --${option} ${text}: expected seconds`)
+  return milliseconds
+}
+
 /** The options of ipvsadm that name a service. */
 export const serviceOptions = {
   'tcp-service': { type: 'string', short: 't' },
@@ -69,17 +84,50 @@ export const serviceOptions = {
 type ServiceValues = { readonly [K in keyof typeof serviceOptions]?: string | boolean | undefined }
 
 /** The service that those options name; host names are asked of the system. */
-export const readService = async (name: string, values: ServiceValues): Promise<ServiceKey> => {
-  const words = Object.keys(serviceOptions).flatMap((option) => {
+export const readService = (name: string, values: ServiceValues): Promise<ServiceKey> =>
+  reading(name, () => {
+    const given = scanned(name, ['-D', ...wordsOf(values)])
+    return withHosts((host) => serviceKeyOf(given, host))
+  })
+
+export const serverOptions = {
+  ...serviceOptions,
+  'real-server': { type: 'string', short: 'r' },
+} as const satisfies Options
+
+/** The service and the real server of it that the options name. */
+export const readServer = (
+  name: string,
+  values: ServiceValues & { readonly 'real-server'?: string | undefined },
+): Promise<{ readonly service: ServiceKey; readonly destination: DestinationKey }> =>
+  reading(name, () => {
+    const server = values['real-server']
+    if (server === undefined) throw new UsageError(`${name}: which real server? -r`)
+    const given = scanned(name, ['-d', ...wordsOf(values), `--real-server=${server}`])
+    return withHosts((host) => {
+      const command = commandOf(given, host)
+      if (command.verb !== 'delete-server') throw new LineError('which real server? -r')
+      return command
+    })
+  })
+
+const wordsOf = (values: ServiceValues): readonly string[] =>
+  Object.keys(serviceOptions).flatMap((option) => {
     const value = values[option as keyof ServiceValues]
     return value === undefined ? [] : value === true ? [`--${option}`] : [`--${option}=${value}`]
   })
+
+const scanned = (name: string, words: readonly string[]): Given => {
+  if (!words.some((word) => /^--(tcp|udp|sctp|fwmark)-service/.test(word))) {
+    throw new UsageError(`${name}: which service? -t, -u, -f or --sctp-service`)
+  }
+  return scan(words)
+}
+
+const reading = async <T>(name: string, read: () => Promise<T>): Promise<T> => {
   try {
-    const given: Given = scan(['-D', ...words])
-    return await withHosts((host) => serviceKeyOf(given, host))
+    return await read()
   } catch (error) {
-    if (!(error instanceof LineError)) throw error
-    if (words.length === 0) throw new UsageError(`${name}: which service? -t, -u, -f or --sctp-service`)
-    throw new UsageError(`${name}: ${error.message}`)
+    throw error instanceof LineError ? new UsageError(`${name}: ${error.message}`) : error
   }
 }

@@ -1,12 +1,11 @@
 // `ipvs restore` and `ipvs -R`: lines of a file are carried out.
 // SPDX-License-Identifier: MIT
 
-import { readFile } from 'node:fs/promises'
 import { restore as restoreText } from '../restore.js'
 import { applyRules } from '../text/apply.js'
 import { withHosts } from '../text/hosts.js'
 import { describeFault, RulesError, readRules } from '../text/parse.js'
-import { atMost, readArguments } from './arguments.js'
+import { atMost, readArguments, readFileOrInput } from './arguments.js'
 import { type Io, withClient } from './io.js'
 import { toJson } from './json.js'
 import type { Run } from './subcommands.js'
@@ -31,8 +30,7 @@ export const restore: Run = async (args, io) => {
   if (parsed === undefined) return 0
   const { netns, json, clear, partial } = parsed.values
   atMost('restore', parsed.positionals, 1)
-  const [file = '-'] = parsed.positionals
-  const text = file === '-' ? await io.input() : await readFile(file, 'utf8')
+  const text = await readFileOrInput(io, parsed.positionals[0])
   const { done, faults } = await withClient(netns, (client) => restoreText(client, text, { clear, partial }))
   if (json) io.out(`${toJson({ done, faults })}\n`)
   for (const fault of faults) io.err(`ipvs: ${describeFault(fault)}\n`)

@@ -13,6 +13,26 @@ export interface Subcommand {
 
 /** To add one: a file that exports a Run, and a line here; the test of the usage wants it in man page and completions. */
 export const subcommands: Readonly<Record<string, Subcommand>> = {
+  plan: {
+    summary: 'say what has to change so that the table is as desired',
+    load: async () => (await import('./plan.js')).plan,
+  },
+  apply: {
+    summary: 'make the table as desired, in a safe order',
+    load: async () => (await import('./apply.js')).apply,
+  },
+  drain: {
+    summary: 'take a real server out when its connections have ended',
+    load: async () => (await import('./drain.js')).drain,
+  },
+  undrain: {
+    summary: 'give it its weight back',
+    load: async () => (await import('./drain.js')).undrain,
+  },
+  watch: {
+    summary: 'print changes and rates as they come',
+    load: async () => (await import('./watch.js')).watch,
+  },
   save: {
     summary: 'print the table with timeouts and daemons, for restore',
     load: async () => (await import('./save.js')).save,
