@@ -3,11 +3,12 @@
 
 import * as check from './check.js'
 import type { Director } from './director.js'
-import { applyRules, type Refusal } from './text/apply.js'
-import { type Foreseen, foresee } from './text/foresee.js'
+import { applyRules } from './text/apply.js'
+import type { HostLookup } from './text/endpoint.js'
+import { Foreseen } from './text/foresee.js'
 import { withHosts } from './text/hosts.js'
-import { type Rule, type RuleFault, RulesError, readRules } from './text/parse.js'
-import type { CallOptions } from './types.js'
+import { isFault, linesOf, type Rule, type RuleFault, RulesError } from './text/parse.js'
+import type { CallOptions, DaemonStatus, Snapshot } from './types.js'
 
 export interface RestoreOptions extends CallOptions {
   /** Carry out the good lines even if others are wrong or refused. Default false. */
@@ -45,64 +46,76 @@ export const restore = async (
   check.object('options', options)
   check.knownFields('options', options, optionFields)
   const { partial = false, clear = false, signal } = options
-  const { rules, faults } = await withHosts((host) => readRules(text, host))
+  const daemons = await client.daemons.list({ signal })
+  const before = clear || partial ? { services: [] } : await client.snapshot({ signal })
+  const { host, count, faults, restart } = await withHosts((lookup) =>
+    review(text, lookup, before, daemons, { clear, partial }),
+  )
   if (!partial && faults.length > 0) throw new RulesError(faults, 'nothing was changed')
-  const restart = clear ? await runningOf(client, rules, options) : []
-  if (!partial) {
-    const foreseen = await refusedOf(client, rules, clear, restart)
-    if (foreseen.length > 0) throw new RulesError(foreseen.map(faultIn(text)), 'nothing was changed')
-  }
   signal?.throwIfAborted()
   if (clear) await Promise.all([client.flush(), ...restart.map((state) => client.daemons.stop(state))])
-  const { done, refusals } = await applyRules(client, rules, { goOn: partial, signal })
-  const all = [...faults, ...refusals.map(faultIn(text))].sort((a, b) => a.line - b.line)
+  // Read a second time, slice by slice: rules that are soon forgotten cost less than thousands that are kept.
+  const { done, refusals } = await applyRules(client, goodRules(text, host), { goOn: partial, signal })
+  const textOf = textIn(text)
+  const refused = refusals.map(
+    ({ rule: { line }, error }): RuleFault => ({ line, text: textOf(line), message: error.message }),
+  )
+  const all = [...faults, ...refused].sort((a, b) => a.line - b.line)
   if (partial) return { done, faults: all }
-  if (all.length > 0) {
-    throw new RulesError(all, `${done} of ${rules.length} lines were carried out`)
-  }
+  if (all.length > 0) throw new RulesError(all, `${done} of ${count} lines were carried out`)
   signal?.throwIfAborted()
   return { done, faults: [] }
 }
 
-type State = 'master' | 'backup'
-
-/** Daemons that run and that the text starts. */
-const runningOf = async (
-  client: Director,
-  rules: readonly Rule[],
-  { signal }: CallOptions,
-): Promise<readonly State[]> => {
-  const states = new Set(
-    rules.flatMap(({ command }) => (command.verb === 'start-daemon' ? [command.daemon.state] : [])),
-  )
-  if (states.size === 0) return []
-  const running = await client.daemons.list({ signal })
-  return running.map(({ state }) => state).filter((state) => states.has(state))
+function* goodRules(text: string, host: HostLookup): Generator<Rule, void, undefined> {
+  for (const line of linesOf(text, host)) if (!isFault(line)) yield line
 }
 
-const refusedOf = async (
-  client: Director,
-  rules: readonly Rule[],
-  clear: boolean,
-  restart: readonly State[],
-): Promise<readonly Foreseen[]> => {
-  const [table, daemons] = await Promise.all([
-    clear ? { services: [] } : client.snapshot(),
-    client.daemons.list(),
-  ])
-  return foresee(
-    rules,
-    table,
-    daemons.filter(({ state }) => !restart.includes(state)),
-  )
+type State = DaemonStatus['state']
+
+interface Review {
+  /** What the system says of hosts. */
+  readonly host: HostLookup
+  readonly count: number
+  readonly faults: readonly RuleFault[]
+  /** Daemons that run and that the lines start again. */
+  readonly restart: readonly State[]
 }
 
-const faultIn = (text: string) => {
+/** Reads all lines, and finds those that are wrong or would be refused; changes nothing. */
+const review = (
+  text: string,
+  host: HostLookup,
+  before: Pick<Snapshot, 'services'>,
+  daemons: readonly DaemonStatus[],
+  { clear, partial }: { readonly clear: boolean; readonly partial: boolean },
+): Review => {
+  const running = new Set(daemons.map(({ state }) => state))
+  const restart = new Set<State>()
+  const foreseen = new Foreseen(before, clear ? [] : daemons)
+  const textOf = textIn(text)
+  const faults: RuleFault[] = []
+  let count = 0
+  for (const line of linesOf(text, host)) {
+    if (isFault(line)) {
+      faults.push(line)
+      continue
+    }
+    count++
+    const { command } = line
+    if (command.verb === 'start-daemon' && running.has(command.daemon.state))
+      restart.add(command.daemon.state)
+    const message = partial ? undefined : foreseen.apply(command)
+    if (message !== undefined) faults.push({ line: line.line, text: textOf(line.line), message })
+  }
+  return { host, count, faults, restart: [...restart] }
+}
+
+/** The text of a line, by its number. */
+const textIn = (text: string): ((line: number) => string) => {
   let lines: readonly string[] | undefined
-  return (found: Foreseen | Refusal): RuleFault => {
+  return (line) => {
     lines ??= text.split('\n')
-    const { line } = found.rule
-    const message = 'message' in found ? found.message : found.error.message
-    return { line, text: lines[line - 1]?.trim() ?? '', message }
+    return lines[line - 1]?.trim() ?? ''
   }
 }

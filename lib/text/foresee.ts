@@ -5,7 +5,6 @@ import { AF_INET6 } from '../abi.js'
 import { formatAddress, parseAddress } from '../address.js'
 import type { DaemonStatus, DestinationKey, ServiceKey, Snapshot } from '../types.js'
 import type { RuleCommand } from './command.js'
-import type { Rule } from './parse.js'
 
 /** IPv6 addresses have many spellings. */
 const spelled = (address: string): string => {
@@ -18,19 +17,48 @@ const nameOf = (key: ServiceKey): string =>
     ? `${key.fwmark} ${key.family ?? 'ipv4'}`
     : `${key.protocol} ${spelled(key.address)} ${key.port}`
 
-const serverName = ({ address, port }: DestinationKey): string => `${spelled(address)} ${port}`
+/** Real servers of one service. Nearly always an address has one port: no name has to be made of both. */
+class Servers {
+  readonly #ports = new Map<string, number | Set<number>>()
 
-type Servers = Set<string>
+  has({ address, port = 0 }: DestinationKey): boolean {
+    const ports = this.#ports.get(spelled(address))
+    return typeof ports === 'object' ? ports.has(port) : ports === port
+  }
 
-/** The keys of a table as it will be after the rules so far. */
-class Table {
+  add({ address, port = 0 }: DestinationKey): void {
+    const name = spelled(address)
+    const ports = this.#ports.get(name)
+    if (ports === undefined) this.#ports.set(name, port)
+    else if (typeof ports === 'number') this.#ports.set(name, new Set([ports, port]))
+    else ports.add(port)
+  }
+
+  /** False when it was not there. */
+  delete(key: DestinationKey): boolean {
+    if (!this.has(key)) return false
+    const name = spelled(key.address)
+    const ports = this.#ports.get(name)
+    if (typeof ports === 'object') ports.delete(key.port ?? 0)
+    else this.#ports.delete(name)
+    return true
+  }
+}
+
+/**
+ * The keys of a table as it will be after the rules so far. What schedulers, addresses and memory make of a rule cannot
+ * be foreseen, nor what others change meanwhile.
+ */
+export class Foreseen {
   readonly #services = new Map<string, Servers>()
   readonly #daemons: Set<string>
   #last: { readonly key: ServiceKey; readonly name: string } | undefined
 
   constructor({ services }: Pick<Snapshot, 'services'>, daemons: readonly DaemonStatus[]) {
     for (const service of services) {
-      this.#services.set(nameOf(service), new Set(service.destinations.map(serverName)))
+      const servers = new Servers()
+      for (const destination of service.destinations) servers.add(destination)
+      this.#services.set(nameOf(service), servers)
     }
     this.#daemons = new Set(daemons.map(({ state }) => state))
   }
@@ -54,7 +82,7 @@ class Table {
       case 'add-service': {
         const name = this.#name(command.service)
         if (this.#services.has(name)) return 'the service exists already'
-        this.#services.set(name, new Set())
+        this.#services.set(name, new Servers())
         return undefined
       }
       case 'edit-service':
@@ -73,13 +101,12 @@ class Table {
   ): string | undefined {
     const servers = this.#services.get(this.#name(key))
     if (servers === undefined) return noService
-    const server = serverName(destination)
     if (verb !== 'add-server') {
-      const found = verb === 'delete-server' ? servers.delete(server) : servers.has(server)
+      const found = verb === 'delete-server' ? servers.delete(destination) : servers.has(destination)
       return found ? undefined : 'the service has no such real server'
     }
-    if (servers.has(server)) return 'the service has this real server already'
-    servers.add(server)
+    if (servers.has(destination)) return 'the service has this real server already'
+    servers.add(destination)
     return undefined
   }
 
@@ -95,23 +122,3 @@ class Table {
 }
 
 const noService = 'no such virtual service'
-
-export interface Foreseen {
-  readonly rule: Rule
-  readonly message: string
-}
-
-/** What schedulers, addresses and memory make of a rule cannot be foreseen, nor what others change meanwhile. */
-export const foresee = (
-  rules: readonly Rule[],
-  table: Pick<Snapshot, 'services'>,
-  daemons: readonly DaemonStatus[],
-): readonly Foreseen[] => {
-  const state = new Table(table, daemons)
-  const found: Foreseen[] = []
-  for (const rule of rules) {
-    const message = state.apply(rule.command)
-    if (message !== undefined) found.push({ rule, message })
-  }
-  return found
-}

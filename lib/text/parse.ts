@@ -40,25 +40,41 @@ export interface ParseOptions {
   readonly hosts?: ReadonlyMap<string, string> | undefined
 }
 
-interface Parsed {
-  readonly rules: readonly Rule[]
-  readonly faults: readonly RuleFault[]
-}
+/** A line that was understood, or one that was not. */
+export type Line = Rule | RuleFault
+export const isFault = (line: Line): line is RuleFault => 'message' in line
 
-export const readRules = (text: string, host: HostLookup): Parsed => {
-  const rules: Rule[] = []
-  const faults: RuleFault[] = []
+/** The lines that say something, one after the other: a file may be long, and few of its rules are needed at once. */
+export function* linesOf(text: string, host: HostLookup): Generator<Line, void, undefined> {
   const reader = new Reader(host)
-  let line = 0
-  for (const source of text.split('\n')) {
-    line++
+  let number = 0
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start)
+    const end = newline < 0 ? text.length : newline
+    const line = text.slice(start, end)
+    start = end + 1
+    number++
+    let found: Line | undefined
     try {
-      const command = reader.read(source)
-      if (command !== undefined) rules.push({ line, command })
+      const command = reader.read(line)
+      if (command !== undefined) found = { line: number, command }
     } catch (error) {
       if (!(error instanceof LineError)) throw error
-      faults.push({ line, text: source.trim(), message: error.message })
+      found = { line: number, text: line.trim(), message: error.message }
     }
+    if (found !== undefined) yield found
+  }
+}
+
+export const readRules = (
+  text: string,
+  host: HostLookup,
+): { readonly rules: readonly Rule[]; readonly faults: readonly RuleFault[] } => {
+  const rules: Rule[] = []
+  const faults: RuleFault[] = []
+  for (const line of linesOf(text, host)) {
+    if (isFault(line)) faults.push(line)
+    else rules.push(line)
   }
   return { rules, faults }
 }
