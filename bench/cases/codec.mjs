@@ -1,18 +1,19 @@
 // Encoding and decoding alone, on the host itself: no kernel, no socket, no emulation.
 // SPDX-License-Identifier: MIT
-import { attributesOf, commands, FAMILY_VERSION, message } from '../../dist/abi.js'
+import { commands, FAMILY_VERSION, message } from '../../dist/abi.js'
 import { Batch } from '../../dist/batch.js'
 import { Destinations } from '../../dist/destinations.js'
 import { destinationFromWire } from '../../dist/model/destination.js'
 import { Writer } from '../../dist/netlink/attr.js'
 import { frame, stamp, walk } from '../../dist/netlink/message.js'
+import { readMessage } from '../../dist/wire.js'
 import { figure, inTurn, ratio } from '../figures.mjs'
 import { execute } from '../namespace.mjs'
 import { prepare, serverKey, serviceKey } from '../operations.mjs'
 import { floorProgram } from '../setup.mjs'
 
 const [FAMILY, AF_INET] = [32, 2]
-const done = () => undefined
+const ignore = () => undefined
 
 const bytesOf = (text, length) => {
   const bytes = new Uint8Array(length)
@@ -62,24 +63,22 @@ function ways(count) {
   }))
   const servers = prepare(0, 6 * 1024).filter(([, server]) => server !== undefined)
   let batch
-  const runner = { call: (make) => batch.add(make(), done) }
+  const runner = { call: (make) => batch.add(make()) }
   const destinations = new Destinations(runner)
   const buffer = replies(1024)
   const decode = (visit) => {
     for (let at = 0; at < count; at += 1024)
-      walk(buffer, ({ command, offset, length }, view) =>
-        visit(attributesOf(command).read(view, offset, length)),
-      )
+      walk(buffer, ({ offset, length }, view) => visit(readMessage(view, offset, length)))
   }
   return {
     'encode: attributes to bytes': () =>
-      intoBatches(count, (into, i) => into.add({ command: 'newDest', body: wire[i & 1023] }, done)),
+      intoBatches(count, (into, i) => into.add({ command: 'newDest', body: wire[i & 1023] })),
     'encode: destinations.add() to bytes': () =>
       intoBatches(count, (into, i) => {
         batch = into
         void destinations.add(...servers[i % servers.length])
       }),
-    'decode: bytes to attributes': () => decode(done),
+    'decode: bytes to attributes': () => decode(ignore),
     'decode: bytes to what destinations.list() gives': () =>
       decode(({ destination }) => destinationFromWire(destination, AF_INET)),
   }

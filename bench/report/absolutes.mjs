@@ -93,7 +93,7 @@ ${table(
     max.runs,
   ]),
 )}
-The first time, 512 at once, with nothing compiled yet: ${number(first.max)} at most, ${number(first.time)} in all.
+The first time, 256 at once, with nothing compiled yet: ${number(first.max)} at most, ${number(first.time)} in all.
 `
 
 const rules = ({ sizes, rows }) => `

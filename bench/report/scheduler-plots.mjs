@@ -79,7 +79,7 @@ function shares({ servers, clients, rows }) {
   return {
     title: {
       text: `Clients of each of ${count(servers)} equal servers`,
-      subtitle: `${count(clients)} random clients; 1 is a fair share`,
+      subtitle: `${count(clients)} clients, first hosts of random /30 networks; 1 is a fair share`,
     },
     data: { values },
     facet: {
@@ -101,7 +101,7 @@ function shares({ servers, clients, rows }) {
           bin: { step: 0.05 },
           title: 'clients, of a fair share',
           scale: { domain: [0, most] },
-          axis: { values: [0, 0.5, 1, 1.5, 2], format: '.1f' },
+          axis: { tickCount: 6, format: '.1f' },
         },
         y: { aggregate: 'count', type: 'quantitative', title: 'servers', axis: { tickCount: 3 } },
         color: { field: 'scheduler', sort: order, scale: { range: colours }, legend: null },
