@@ -68,7 +68,8 @@ const between = (
  * Compares a desired table with a verified snapshot. Nothing is changed: give the plan to apply().
  *
  * Only services that the desired table names are touched, or that `owns` claims. Settings that it does not name are
- * kept, and so is the order of nothing: the plan is the same however the desired table is sorted.
+ * kept. However the desired table is sorted, the plan is the same: directors that are filled from it have their real
+ * servers in the same order, on which the choices of `sh` and `mh` depend.
  * @throws TypeError or RangeError naming the field by its place, such as `services[3].destinations[1].port`: for wrong
  * values, for anything named twice (in whatever spelling), for what the kernel would take and never serve, for a
  * scheduler whose module this host does not have. Where /lib/modules cannot be read, only the kernel can tell.
