@@ -20,7 +20,10 @@ const GRACE = 1000
 
 const optionFields = new Set(['grace', 'signal'])
 
-const readOptions = (options: ApplyOptions): { grace: number; signal: AbortSignal | undefined } => {
+/** @throws TypeError or RangeError naming the option. */
+export const readApplyOptions = (
+  options: ApplyOptions,
+): { grace: number; signal: AbortSignal | undefined } => {
   check.object('options', options)
   check.knownFields('options', options, optionFields)
   const { grace = GRACE, signal } = options
@@ -71,7 +74,7 @@ export const apply = async (
   plan: Plan,
   options: ApplyOptions = {},
 ): Promise<ApplyResult> => {
-  const { grace, signal } = readOptions(options)
+  const { grace, signal } = readApplyOptions(options)
   checkPlan(plan)
   const outcomes = new Map<PlannedChange, ChangeOutcome>()
   const failures = new Failures()

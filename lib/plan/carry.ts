@@ -4,7 +4,7 @@
 import type { Director } from '../director.js'
 import type { WriteOptions } from '../types.js'
 import { type Current, differences, isAsBefore, isReason } from './current.js'
-import { describe } from './format.js'
+import { formatChange } from './format.js'
 import { hostPort } from './table.js'
 import type { ChangeOutcome, PlannedChange } from './types.js'
 
@@ -195,5 +195,5 @@ export const dependent = (change: PlannedChange, on: PlannedChange): ChangeOutco
   status: 'skipped',
   change,
   reason: 'depends',
-  explanation: `not sent, because this was not done: ${describe(on)}`,
+  explanation: `not sent, because this was not done: ${formatChange(on)}`,
 })

@@ -11,7 +11,8 @@ import type { DesiredTable, Plan, PlanOptions } from './types.js'
 
 const optionFields = new Set(['owns', 'keepWeights', 'prune', 'force', 'impact'])
 
-const readOptions = (options: PlanOptions, knows: KnowsScheduler): Terms => {
+/** @throws TypeError or RangeError naming the option. */
+export const readPlanOptions = (options: PlanOptions, knows: KnowsScheduler): Terms => {
   check.object('options', options)
   check.knownFields('options', options, optionFields)
   const { owns, keepWeights = false, prune = 'destinations', force = false, impact = 32 } = options
@@ -49,7 +50,7 @@ export const planBetween = (
   options: PlanOptions = {},
   knows: KnowsScheduler = () => undefined,
 ): Plan => {
-  const terms = readOptions(options, knows)
+  const terms = readPlanOptions(options, knows)
   return between(current, read(desired, terms), terms)
 }
 
@@ -81,7 +82,7 @@ export const plan = async (
   { signal, ...options }: PlanOptions & CallOptions = {},
 ): Promise<Plan> => {
   // All that can be wrong with it by itself is said before the kernel is asked.
-  const terms = readOptions(options, knowsScheduler())
+  const terms = readPlanOptions(options, knowsScheduler())
   const table = read(desired, terms)
   return between(await director.snapshot({ signal }), table, terms)
 }

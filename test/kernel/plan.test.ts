@@ -41,10 +41,12 @@ const withWeight = (weight: number): DesiredTable => ({
 /** strace takes the header of each message apart; the byte that follows it is generic netlink's command. */
 const commandsIn = (trace: string): string[] => {
   const names = new Map(Object.entries(commands).map(([name, id]) => [id as number, name]))
-  const messages = trace.matchAll(/nlmsg_type=([^,]+),[^{}]*nlmsg_pid=\d+\}, "\\x([\da-f]{2})/g)
-  return [...messages].map(([, type, command]) =>
-    type === 'nlctrl' ? 'family' : (names.get(Number.parseInt(command!, 16)) ?? 'unknown'),
-  )
+  const messages = trace.matchAll(/nlmsg_type=[^{}]*nlmsg_pid=\d+\}, "((?:\\x[\da-f]{2})*)"/g)
+  return [...messages].map(([, escaped]) => {
+    const payload = Buffer.from(escaped!.replaceAll('\\x', ''), 'hex')
+    // Which number the family has is asked of another family, by its name.
+    return payload.includes('IPVS\0') ? 'family' : (names.get(payload[0]!) ?? 'unknown')
+  })
 }
 
 /** Another process that plans and applies the table, and the commands that strace saw it send. */
