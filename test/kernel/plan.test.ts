@@ -74,17 +74,30 @@ test('from empty to 2,000 services of 5 servers; then no write; then one', {
 }, async () => {
   const netns = namespace()
   const ipvs = await open(netns.path)
+  const start = performance.now()
   const first = await ipvs.plan(large)
+  const planned = performance.now()
   expect(first.changes).toHaveLength(12_000)
   const filling = await writesOf(() => ipvs.apply(first))
+  const filled = performance.now()
   expect(filling.result.complete).toBe(true)
   expect(filling.writes.filter((command) => command === 'newService')).toHaveLength(2000)
   expect(filling.writes.filter((command) => command === 'newDest')).toHaveLength(10_000)
   expect(filling.writes).toHaveLength(12_000)
   expect(netns.ipvsadm('-Sn').trim().split('\n')).toHaveLength(12_000)
 
+  const before = performance.now()
   const again = await writesOf(async () => ipvs.apply(await ipvs.plan(large)))
   expect(again).toEqual({ result: { complete: true, outcomes: [] }, writes: [] })
+  const table = await ipvs.snapshot()
+  const read = performance.now()
+  expect(planBetween(table, large).changes).toEqual([])
+  const times = [planned - start, filled - planned, read - before, performance.now() - read]
+  const [made, applied, repeated, compared] = times.map((time) => `${time.toFixed(0)} ms`)
+  console.log(
+    `12,000 changes: planned in ${made}, applied in ${applied}; ` +
+      `again, and one snapshot more: ${repeated}; comparison alone: ${compared}`,
+  )
   const { sent, printed } = reapply(netns.path, large)
   expect(printed).toEqual({ changes: 0, complete: true })
   expect([...sent.keys()].sort()).toEqual(['family', 'getDest', 'getService'])
