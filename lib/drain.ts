@@ -174,8 +174,11 @@ async function* run(
     weightBefore,
     deleted,
     elapsed: performance.now() - start,
+    // Of a server that serves, or is no more, nothing of this holds.
     notes:
-      state === 'gone' ? [] : drainNotes({ service, destination: own, others, timeouts, sysctls, deleted }),
+      state === 'gone' || state === 'restored'
+        ? []
+        : drainNotes({ service, destination: own, others, timeouts, sysctls, deleted }),
   })
 
   for (let absences = 0, clear = false; ; ) {

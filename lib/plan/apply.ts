@@ -9,7 +9,7 @@ import { Current } from './current.js'
 import { gives, inPhases, takes } from './order.js'
 import { settleConnections } from './settle.js'
 import { checkPlan } from './stored.js'
-import { hostPort, nameOfService } from './table.js'
+import { nameOfServer, nameOfService } from './table.js'
 import type { ApplyOptions, ApplyResult, ChangeOutcome, Plan, PlannedChange } from './types.js'
 
 /** Calls made in one go: the event loop gets a turn after each. */
@@ -20,7 +20,10 @@ const GRACE = 1000
 
 const optionFields = new Set(['grace', 'signal'])
 
-const readOptions = (options: ApplyOptions): { grace: number; signal: AbortSignal | undefined } => {
+/** @throws TypeError or RangeError naming the option. */
+export const readApplyOptions = (
+  options: ApplyOptions,
+): { grace: number; signal: AbortSignal | undefined } => {
   check.object('options', options)
   check.knownFields('options', options, optionFields)
   const { grace = GRACE, signal } = options
@@ -28,9 +31,10 @@ const readOptions = (options: ApplyOptions): { grace: number; signal: AbortSigna
   return { grace: check.integer('options.grace', grace, 0, 0x7fffffff), signal }
 }
 
-const nameOfServerOf = (change: PlannedChange): string =>
+/** Of the real server that a change is about. */
+const serverOf = (change: PlannedChange): string =>
   'destination' in change
-    ? `${hostPort(change.destination.address, change.destination.port)} of ${nameOfService(change.service)}`
+    ? `${nameOfServer(change.service, change.destination)} of ${nameOfService(change.service)}`
     : ''
 
 /** What was not done, and what depends on it. */
@@ -43,7 +47,7 @@ class Failures {
     if (status === 'done') return
     if (change.kind === 'add-service') this.#services.set(nameOfService(change.service), change)
     else if (gives(change)) this.#given.set(nameOfService(change.service), change)
-    else if (change.kind === 'quiesce-destination') this.#quiesced.set(nameOfServerOf(change), change)
+    else if (change.kind === 'quiesce-destination') this.#quiesced.set(serverOf(change), change)
   }
 
   /** Nothing is taken from a service to which something could not be given. */
@@ -52,7 +56,7 @@ class Failures {
     return (
       this.#services.get(service) ??
       (takes(change) ? this.#given.get(service) : undefined) ??
-      (change.kind === 'delete-destination' ? this.#quiesced.get(nameOfServerOf(change)) : undefined)
+      (change.kind === 'delete-destination' ? this.#quiesced.get(serverOf(change)) : undefined)
     )
   }
 }
@@ -71,7 +75,7 @@ export const apply = async (
   plan: Plan,
   options: ApplyOptions = {},
 ): Promise<ApplyResult> => {
-  const { grace, signal } = readOptions(options)
+  const { grace, signal } = readApplyOptions(options)
   checkPlan(plan)
   const outcomes = new Map<PlannedChange, ChangeOutcome>()
   const failures = new Failures()

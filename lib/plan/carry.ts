@@ -4,8 +4,8 @@
 import type { Director } from '../director.js'
 import type { WriteOptions } from '../types.js'
 import { type Current, differences, isAsBefore, isReason } from './current.js'
-import { describe } from './format.js'
-import { hostPort } from './table.js'
+import { formatChange } from './format.js'
+import { nameOfServer } from './table.js'
 import type { ChangeOutcome, PlannedChange } from './types.js'
 
 type Kind<K extends PlannedChange['kind']> = Extract<PlannedChange, { kind: K }>
@@ -58,7 +58,7 @@ const addDestination = async (
     return true
   } catch (error) {
     if (!isReason(error, 'destination-exists')) throw error
-    const found = (await current.servers(service))?.get(hostPort(destination.address, destination.port))
+    const found = (await current.servers(service))?.get(nameOfServer(service, destination))
     if (found === undefined || differences(found, after).length > 0) throw error
     return false
   }
@@ -83,7 +83,7 @@ const editDestination = async (
   options: WriteOptions,
 ): Promise<Made> => {
   const { service, destination, after } = change
-  const found = (await current.servers(service))?.get(hostPort(destination.address, destination.port))
+  const found = (await current.servers(service))?.get(nameOfServer(service, destination))
   const made = found === undefined || due(found, change)
   if (made === true) await destinations.edit(service, destination, after, options)
   return made
@@ -96,7 +96,7 @@ const quiesce = async (
   current: Current,
   options: WriteOptions,
 ): Promise<Made> => {
-  const found = (await current.servers(service))?.get(hostPort(destination.address, destination.port))
+  const found = (await current.servers(service))?.get(nameOfServer(service, destination))
   if (found?.weight === 0) return false
   try {
     await destinations.edit(service, destination, after, options)
@@ -195,5 +195,5 @@ export const dependent = (change: PlannedChange, on: PlannedChange): ChangeOutco
   status: 'skipped',
   change,
   reason: 'depends',
-  explanation: `not sent, because this was not done: ${describe(on)}`,
+  explanation: `not sent, because this was not done: ${formatChange(on)}`,
 })

@@ -118,12 +118,12 @@ const compareServersOf = (
   { keepWeights, prune, force }: Terms,
 ): readonly PlannedChange[] => {
   const found: ServerChange[] = []
-  const present = new Set<string>()
-  for (const status of current?.destinations ?? []) {
-    const name = hostPort(status.address, status.port)
-    const server = wanted.get(name)
-    present.add(name)
+  const statuses = current?.destinations ?? []
+  let met = 0
+  for (const status of statuses) {
+    const server = wanted.get(hostPort(status.address, status.port))
     if (server !== undefined) {
+      met++
       const keeps = keepWeights === 'drained' ? status.weight === 0 : keepWeights
       const { destination, index } = server
       const edit = at(path, () => editOfDestination(wire, destination, status, keeps, force), index)
@@ -136,18 +136,30 @@ const compareServersOf = (
       found.push({ wire: destinationKey(wire, status), changes: removal(key, status) })
     }
   }
-  for (const [name, { index, destination }] of wanted) {
-    if (present.has(name)) continue
+  if (met < wanted.size) found.push(...additions({ path, wire, key }, wanted, statuses, force))
+  if (found.length > 1) found.sort((a, b) => compareServers(a.wire, b.wire))
+  return found.flatMap(({ changes }) => changes)
+}
+
+const additions = (
+  { path, wire, key }: Pick<ReadService, 'path' | 'wire' | 'key'>,
+  wanted: ReadonlyMap<string, DesiredServer>,
+  statuses: readonly DestinationStatus[],
+  force: boolean,
+): readonly ServerChange[] => {
+  const present = new Set(statuses.map(({ address, port }) => hostPort(address, port)))
+  return [...wanted].flatMap(([name, { index, destination }]) => {
+    if (present.has(name)) return []
     const to = destinationKey(wire, destination)
     const after = at(path, () => addedDestination(wire, destination, force), index)
     const whom = { address: addressOf(name), port: to.port ?? 0 }
-    found.push({
-      wire: to,
-      changes: [{ kind: 'add-destination', service: key, destination: whom, before: null, after }],
-    })
-  }
-  if (found.length > 1) found.sort((a, b) => compareServers(a.wire, b.wire))
-  return found.flatMap(({ changes }) => changes)
+    return [
+      {
+        wire: to,
+        changes: [{ kind: 'add-destination', service: key, destination: whom, before: null, after }],
+      },
+    ]
+  })
 }
 
 const addressOf = (name: string): string => name.slice(0, name.lastIndexOf(':')).replace(/^\[|\]$/g, '')

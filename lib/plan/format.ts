@@ -40,7 +40,7 @@ const editText = (before: object, after: object): string =>
     .join(', ')
 
 /** A change in one line: `~ 10.0.0.2:80 of 192.0.2.10:80/tcp: weight 1 → 5`. */
-export const describe = (change: PlannedChange): string => {
+export const formatChange = (change: PlannedChange): string => {
   switch (change.kind) {
     case 'add-service':
       return `+ ${nameOf(change.service)}: ${settingsText(change.after)}`
@@ -79,7 +79,7 @@ export const formatPlan = (plan: Plan): string => {
     `${count(plan, 'delete-service', 'delete-destination')} to delete`,
   ]
   return [
-    ...plan.changes.map(describe),
+    ...plan.changes.map(formatChange),
     ...plan.impacts.map(impactText),
     ...(impactsOmitted > 0 ? [`  ${impactsOmitted} more services with a hashing scheduler change`] : []),
     ...(plan.stable ? [] : ['  the table kept changing while it was read: plan again after this']),

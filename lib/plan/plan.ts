@@ -11,7 +11,8 @@ import type { DesiredTable, Plan, PlanOptions } from './types.js'
 
 const optionFields = new Set(['owns', 'keepWeights', 'prune', 'force', 'impact'])
 
-const readOptions = (options: PlanOptions, knows: KnowsScheduler): Terms => {
+/** @throws TypeError or RangeError naming the option. */
+export const readPlanOptions = (options: PlanOptions, knows: KnowsScheduler): Terms => {
   check.object('options', options)
   check.knownFields('options', options, optionFields)
   const { owns, keepWeights = false, prune = 'destinations', force = false, impact = 32 } = options
@@ -49,7 +50,7 @@ export const planBetween = (
   options: PlanOptions = {},
   knows: KnowsScheduler = () => undefined,
 ): Plan => {
-  const terms = readOptions(options, knows)
+  const terms = readPlanOptions(options, knows)
   return between(current, read(desired, terms), terms)
 }
 
@@ -68,7 +69,8 @@ const between = (
  * Compares a desired table with a verified snapshot. Nothing is changed: give the plan to apply().
  *
  * Only services that the desired table names are touched, or that `owns` claims. Settings that it does not name are
- * kept, and so is the order of nothing: the plan is the same however the desired table is sorted.
+ * kept. However the desired table is sorted, the plan is the same: directors that are filled from it have their real
+ * servers in the same order, on which the choices of `sh` and `mh` depend.
  * @throws TypeError or RangeError naming the field by its place, such as `services[3].destinations[1].port`: for wrong
  * values, for anything named twice (in whatever spelling), for what the kernel would take and never serve, for a
  * scheduler whose module this host does not have. Where /lib/modules cannot be read, only the kernel can tell.
@@ -80,7 +82,7 @@ export const plan = async (
   { signal, ...options }: PlanOptions & CallOptions = {},
 ): Promise<Plan> => {
   // All that can be wrong with it by itself is said before the kernel is asked.
-  const terms = readOptions(options, knowsScheduler())
+  const terms = readPlanOptions(options, knowsScheduler())
   const table = read(desired, terms)
   return between(await director.snapshot({ signal }), table, terms)
 }

@@ -3,10 +3,10 @@
 
 import * as check from '../check.js'
 import type { Director } from '../director.js'
-import { apply } from './apply.js'
+import { apply, readApplyOptions } from './apply.js'
 import { isReason } from './current.js'
 import { Latest } from './latest.js'
-import { plan } from './plan.js'
+import { plan, readPlanOptions } from './plan.js'
 import type { DesiredTable, ReconcileOptions, ReconcileRound } from './types.js'
 
 const PERIOD = 30_000
@@ -22,7 +22,10 @@ interface Terms {
   readonly longest: number
 }
 
-const readTerms = ({ period = PERIOD, backoff = {} }: ReconcileOptions): Terms => {
+/** Those of plan() and apply() are checked as well: each round would fail for them. */
+const readTerms = ({ period = PERIOD, backoff = {}, grace, signal, ...options }: ReconcileOptions): Terms => {
+  readPlanOptions(options, () => undefined)
+  readApplyOptions({ grace, signal })
   check.integer('options.period', period, 0, LONGEST_TIMER)
   check.object('options.backoff', backoff)
   check.knownFields('options.backoff', backoff, backoffFields)
@@ -46,7 +49,7 @@ const jittered = (milliseconds: number, share: number): number =>
  * A round that failed, or left changes undone, is followed by another after the backoff. When the source ends, its last
  * table is kept up; with period 0 that ends the iteration once a round is complete. Leaving the loop, like the signal,
  * ends it cleanly: no change is under way afterwards, and the source is closed.
- * @throws TypeError or RangeError about period, backoff and source, at once. From the iteration: what the source throws,
+ * @throws TypeError or RangeError about options and source, at once. From the iteration: what the source throws,
  * and IpvsError 'closed'. Any other error is in its round, for it may get better.
  */
 export const reconcile = (

@@ -4,7 +4,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Director } from '../director.js'
 import { Current } from './current.js'
-import { hostPort, nameOfService } from './table.js'
+import { nameOfServer, nameOfService } from './table.js'
 import type { PlannedChange } from './types.js'
 
 /** Milliseconds between looks, growing by half each time. */
@@ -52,8 +52,6 @@ const busy = async (
   return deletions.filter(
     (change) =>
       'destination' in change &&
-      found.has(
-        `${hostPort(change.destination.address, change.destination.port)} of ${nameOfService(change.service)}`,
-      ),
+      found.has(`${nameOfServer(change.service, change.destination)} of ${nameOfService(change.service)}`),
   )
 }

@@ -5,7 +5,7 @@ import * as check from '../check.js'
 import { checkDestinationEdit, destinationKey, destinationToWire } from '../model/destination.js'
 import { checkServiceEdit, serviceKey, serviceToWire } from '../model/service.js'
 import { at } from './table.js'
-import type { Plan, PlannedChange, PlannedChangeKind } from './types.js'
+import type { DestinationName, Plan, PlannedChange, PlannedChangeKind } from './types.js'
 
 const kinds: Readonly<Record<PlannedChangeKind, true>> = {
   'add-service': true,
@@ -28,7 +28,9 @@ export const checkPlan = (plan: Plan): void => {
     check.object(path, change)
     check.oneOf(`${path}.kind`, change.kind, kinds)
     const key = at(path, () => serviceKey(change.service))
-    if ('destination' in change) at(path, () => destinationKey(key, change.destination))
+    if (change.kind.endsWith('-destination')) {
+      at(path, () => destinationKey(key, (change as { destination: DestinationName }).destination))
+    }
     at(path, () => checkSettings(key, change))
   })
 }

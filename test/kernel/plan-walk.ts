@@ -33,9 +33,11 @@ const some = <T>(random: Random, list: readonly T[], most: number): T[] => {
   )
 }
 
-/** Everything that is owned: 192.0.2.0/24, 2001:db8:1::/48 and marks below 100. */
-export const owns = ({ address, fwmark }: ServiceKey): boolean =>
-  fwmark !== undefined ? fwmark < 100 : /^(192\.0\.2\.|2001:db8:1:)/.test(address!)
+/** What is owned: 192.0.2.0/24, 2001:db8:1::/48 and marks below 100, but mark 7 of IPv6, whose namesake of IPv4 is. */
+export const owns = ({ address, fwmark, family }: ServiceKey): boolean =>
+  fwmark !== undefined
+    ? fwmark < 100 && !(fwmark === 7 && family === 'ipv6')
+    : /^(192\.0\.2\.|2001:db8:1:)/.test(address!)
 
 const keys: readonly ServiceKey[] = [
   ...[1, 2, 3, 4].map((i) => ({ protocol: 'tcp' as const, address: `192.0.2.${i}`, port: 80 })),

@@ -41,10 +41,12 @@ const withWeight = (weight: number): DesiredTable => ({
 /** strace takes the header of each message apart; the byte that follows it is generic netlink's command. */
 const commandsIn = (trace: string): string[] => {
   const names = new Map(Object.entries(commands).map(([name, id]) => [id as number, name]))
-  const messages = trace.matchAll(/nlmsg_type=([^,]+),[^{}]*nlmsg_pid=\d+\}, "\\x([\da-f]{2})/g)
-  return [...messages].map(([, type, command]) =>
-    type === 'nlctrl' ? 'family' : (names.get(Number.parseInt(command!, 16)) ?? 'unknown'),
-  )
+  const messages = trace.matchAll(/nlmsg_type=[^{}]*nlmsg_pid=\d+\}, "((?:\\x[\da-f]{2})*)"/g)
+  return [...messages].map(([, escaped]) => {
+    const payload = Buffer.from(escaped!.replaceAll('\\x', ''), 'hex')
+    // Which number the family has is asked of another family, by its name.
+    return payload.includes('IPVS\0') ? 'family' : (names.get(payload[0]!) ?? 'unknown')
+  })
 }
 
 /** Another process that plans and applies the table, and the commands that strace saw it send. */
@@ -72,17 +74,30 @@ test('from empty to 2,000 services of 5 servers; then no write; then one', {
 }, async () => {
   const netns = namespace()
   const ipvs = await open(netns.path)
+  const start = performance.now()
   const first = await ipvs.plan(large)
+  const planned = performance.now()
   expect(first.changes).toHaveLength(12_000)
   const filling = await writesOf(() => ipvs.apply(first))
+  const filled = performance.now()
   expect(filling.result.complete).toBe(true)
   expect(filling.writes.filter((command) => command === 'newService')).toHaveLength(2000)
   expect(filling.writes.filter((command) => command === 'newDest')).toHaveLength(10_000)
   expect(filling.writes).toHaveLength(12_000)
   expect(netns.ipvsadm('-Sn').trim().split('\n')).toHaveLength(12_000)
 
+  const before = performance.now()
   const again = await writesOf(async () => ipvs.apply(await ipvs.plan(large)))
   expect(again).toEqual({ result: { complete: true, outcomes: [] }, writes: [] })
+  const table = await ipvs.snapshot()
+  const read = performance.now()
+  expect(planBetween(table, large).changes).toEqual([])
+  const times = [planned - start, filled - planned, read - before, performance.now() - read]
+  const [made, applied, repeated, compared] = times.map((time) => `${time.toFixed(0)} ms`)
+  console.log(
+    `12,000 changes: planned in ${made}, applied in ${applied}; ` +
+      `again, and one snapshot more: ${repeated}; comparison alone: ${compared}`,
+  )
   const { sent, printed } = reapply(netns.path, large)
   expect(printed).toEqual({ changes: 0, complete: true })
   expect([...sent.keys()].sort()).toEqual(['family', 'getDest', 'getService'])

@@ -359,6 +359,15 @@ test.each<[string, unknown, string]>([
     'plan.changes[0].kind: expected add-service',
   ],
   [
+    'a change without its server',
+    {
+      version: 1,
+      force: false,
+      changes: [{ kind: 'delete-destination', service: web, before: {}, after: null }],
+    },
+    'plan.changes[0]: expected an object, got undefined',
+  ],
+  [
     'a wrong setting',
     {
       version: 1,

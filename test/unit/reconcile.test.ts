@@ -221,6 +221,10 @@ test.each([
   [{ period: -1 }, 'options.period: expected an integer 0..'],
   [{ backoff: { first: 0 } }, 'options.backoff.first: expected an integer 1..'],
   [{ backoff: { first: 10, longest: 5 } }, 'options.backoff.longest: expected an integer 10..'],
+  [{ perod: 5 }, "options: unknown field 'perod'"],
+  [{ prune: true }, 'options.prune: true needs options.owns'],
+  [{ grace: -1 }, 'options.grace: expected an integer'],
+  [{ signal: {} }, 'options.signal: expected an AbortSignal'],
   [{ backoff: { jitter: 1 } }, "options.backoff: unknown field 'jitter'"],
 ])('options %j are refused at once', (options, message) => {
   expect(() => run(new Memory(), [], options as never)).toThrow(message)
