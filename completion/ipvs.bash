@@ -21,17 +21,30 @@ _ipvs() {
     --tun-type) _ipvs_words 'ipip gue gre'; return ;;
     --start-daemon | --stop-daemon) _ipvs_words 'master backup'; return ;;
     --mcast-interface) _ipvs_names /sys/class/net; return ;;
+    --owns) _ipvs_words 'all fwmark'; return ;;
+    --prune) _ipvs_words 'destinations all none'; return ;;
+    --keep-weights) _ipvs_words 'all drained'; return ;;
+    --until) _ipvs_words 'no-active no-connections no-templates'; return ;;
+    --keep) _ipvs_words 'never at-deadline always'; return ;;
     --netns) _ipvs_names /run/netns; return ;;
     --kernel) _ipvs_names /lib/modules; return ;;
   esac
 
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      save | restore | predict | impact | dkms) subcommand=$word; break ;;
+      plan | apply | drain | undrain | watch | save | restore | predict | impact | dkms) subcommand=$word; break ;;
     esac
   done
 
   case $subcommand in
+    plan | apply)
+      _ipvs_words "--owns --prune --keep-weights --force $([[ $subcommand == plan ]] && echo --check || echo --grace)
+        $everywhere --help"
+      [[ $current == -* ]] || COMPREPLY=($(compgen -f -- "$current"))
+      ;;
+    drain) _ipvs_words "$service --real-server -r --until --deadline --keep --interval $everywhere --help" ;;
+    undrain) _ipvs_words "$service --real-server -r --weight -w $everywhere --help" ;;
+    watch) _ipvs_words "--interval --count --changes $everywhere --help" ;;
     save) _ipvs_words "$everywhere --help" ;;
     restore)
       _ipvs_words "--clear --partial $everywhere --help"
@@ -67,7 +80,7 @@ _ipvs() {
           if [[ $current == -* ]]; then
             _ipvs_words "$commands $everywhere"
           else
-            _ipvs_words 'save restore predict impact dkms'
+            _ipvs_words 'plan apply drain undrain watch save restore predict impact dkms'
           fi
           ;;
       esac

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { apply as applyPlan } from '../plan/apply.js'
-import { describe } from '../plan/format.js'
+import { formatChange } from '../plan/format.js'
 import { plan } from '../plan/plan.js'
 import type { ApplyResult, ChangeOutcome } from '../plan/types.js'
 import { atMost, readArguments, readFileOrInput, readSeconds } from './arguments.js'
@@ -24,7 +24,7 @@ Exit status: 0 all is as desired, 1 something was not done, 2 the command line i
 `
 
 const outcomeText = (outcome: ChangeOutcome): string => {
-  const line = describe(outcome.change)
+  const line = formatChange(outcome.change)
   if (outcome.status === 'failed') return `${line}: FAILED: ${outcome.error.message}`
   if (outcome.status === 'skipped') return `${line}: skipped: ${outcome.explanation}`
   return outcome.written ? line : `${line} (was so already)`

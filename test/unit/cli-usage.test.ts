@@ -95,7 +95,7 @@ test('no line of the usage is too long', () => {
 
 test.each([
   [['sav'], 2, "unknown command 'sav'; did you mean save?"],
-  [['zzz'], 2, "unknown command 'zzz'; known: save, restore,"],
+  [['zzz'], 2, "unknown command 'zzz'; known: plan, apply,"],
   [
     ['-A', '-t', '192.0.2.1:80', '--schedluer', 'rr'],
     255,
@@ -110,6 +110,19 @@ test.each([
   [['save', '--netsn', 'x'], 2, 'save: unknown option --netsn; did you mean --netns?'],
   [['save', 'x'], 2, "save: unexpected word 'x'"],
   [['restore', '/no/such/file'], 1, 'ENOENT'],
+  [['plan', '--owns', 'x'], 2, 'plan: --owns x: expected all, fwmark, or an address'],
+  [['plan', '--prune', 'al'], 2, "plan: unknown --prune 'al'; did you mean all?"],
+  [['apply', 'a', 'b'], 2, "apply: unexpected word 'b'"],
+  [['apply', '--grace', 'x'], 2, 'apply: --grace x: expected seconds'],
+  [['drain', '-t', '192.0.2.1:80'], 2, 'drain: which real server? -r'],
+  [['drain', '-r', '10.0.0.1'], 2, 'drain: which service?'],
+  [
+    ['drain', '-t', '192.0.2.1:80', '-r', '10.0.0.1', '--deadline', 'x'],
+    2,
+    'drain: --deadline x: expected seconds',
+  ],
+  [['undrain', '-t', '192.0.2.1:80', '-r', '10.0.0.1'], 2, 'undrain: -w WEIGHT: expected a number'],
+  [['watch', '--count', '0'], 2, 'watch: --count 0: expected a number above 0'],
   [['predict'], 2, 'predict: which service?'],
   [['predict', '-t', 'x!'], 2, 'predict: --tcp-service x!: not address[:port]'],
   [['predict', '-t', '192.0.2.1:80', '1.2.3.4:x'], 2, '1.2.3.4:x: not address[:port] of a client'],
@@ -139,6 +152,7 @@ test('completion for bash completes', () => {
       .filter((word) => word !== '')
   }
   expect(complete('pre')).toEqual(['predict'])
+  expect(complete('plan', '--keep-weights', 'd')).toEqual(['drained'])
   expect(complete('--add-se')).toEqual(['--add-service', '--add-server'])
   expect(complete('-a', '-t', '192.0.2.1:80', '--tun-t')).toEqual(['--tun-type'])
   expect(complete('-A', '--tun-t')).toEqual([])
