@@ -46,8 +46,14 @@ const named = (option: string, text: string, service: ServiceStatus): Named => {
     throw new UsageError(`impact: --${option} ${text}: expected a weight 0 to 2147483647`)
   }
   try {
-    const { address, port } = parseEndpoint(`--${option}`, place, undefined, () => undefined)
-    return { address, port: port ?? service.port ?? 0, weight: value }
+    const { address, port } = parseEndpoint(
+      `--${option}`,
+      place,
+      undefined,
+      () => undefined,
+      service.port ?? 0,
+    )
+    return { address, port, weight: value }
   } catch (error) {
     if (error instanceof LineError) throw new UsageError(`impact: ${error.message}`)
     throw error

@@ -17,7 +17,7 @@ export interface Applied {
 }
 
 /** Calls of one tick: enough for the client to fill its batches, few enough that promises do not pile up. */
-const SLICE = Number(process.env.SLICE ?? 512)
+const SLICE = 512
 const IN_FLIGHT = 3
 
 /**

@@ -11,8 +11,7 @@ export type HostLookup = (name: string) => string | undefined
 
 export interface Endpoint {
   readonly address: string
-  /** undefined where none was written. */
-  readonly port: number | undefined
+  readonly port: number
 }
 
 /** A decimal number, as strtol() would read it all. */
@@ -74,6 +73,7 @@ export const parseEndpoint = (
   text: string,
   protocol: Protocol | undefined,
   host: HostLookup,
+  defaultPort = 0,
 ): Endpoint => {
   const bracket = text.charCodeAt(0) === 91 ? text.indexOf(']') : -1
   let address: string | undefined
@@ -89,7 +89,7 @@ export const parseEndpoint = (
     rest = colon < 0 ? '' : text.slice(colon)
   }
   if (address === undefined) throw new LineError(`${option} ${text}: not address[:port], nor a known host`)
-  if (rest === '') return { address, port: undefined }
+  if (rest === '') return { address, port: defaultPort }
   const name = rest.slice(1)
   const port = rest.startsWith(':') ? (decimal(name, 0, 65535) ?? portOf(name, protocol)) : undefined
   if (port === undefined) {

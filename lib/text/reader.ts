@@ -47,6 +47,7 @@ export class Reader {
   #lastServer: Tail<ServerSettings> | undefined
   #lastService: (Tail<GivenSettings> & { family: Family }) | undefined
   #service = ''
+  #option = ''
   #key: ServiceKey | undefined
 
   constructor(host: HostLookup) {
@@ -134,10 +135,10 @@ export class Reader {
   }
 
   #keyOf(text: string, option: string): ServiceKey {
-    const name = `${option}${text}`
-    if (this.#key === undefined || this.#service !== name) {
+    if (this.#key === undefined || this.#service !== text || this.#option !== option) {
       this.#key = parseServiceKey(option, text, false, this.#host)
-      this.#service = name
+      this.#service = text
+      this.#option = option
     }
     return this.#key
   }

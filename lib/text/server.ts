@@ -1,8 +1,8 @@
 // The words about a real server: which one, and its settings.
 // SPDX-License-Identifier: MIT
 
-import type { Destination, DestinationKey, Forwarding, Protocol, ServiceKey, Tunnel } from '../types.js'
-import { type HostLookup, needNumber, parseEndpoint } from './endpoint.js'
+import type { Destination, Forwarding, Protocol, ServiceKey, Tunnel } from '../types.js'
+import { type Endpoint, type HostLookup, needNumber, parseEndpoint } from './endpoint.js'
 import { type Given, LineError } from './scan.js'
 import { familyOf } from './service.js'
 
@@ -62,14 +62,9 @@ const optional = (option: string, text: string | undefined, initial: number): nu
 const protocolOf = ({ protocol }: ServiceKey): Protocol | undefined =>
   protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp' ? protocol : undefined
 
-export const parseServerKey = (
-  text: string,
-  key: ServiceKey,
-  host: HostLookup,
-): DestinationKey & { readonly port: number } => {
-  const { address, port } = parseEndpoint('-r', text, protocolOf(key), host)
-  return { address, port: port ?? key.port ?? 0 }
-}
+/** Without a port of its own it has that of the service. */
+export const parseServerKey = (text: string, key: ServiceKey, host: HostLookup): Endpoint =>
+  parseEndpoint('-r', text, protocolOf(key), host, key.port ?? 0)
 
 export interface ServerSettings {
   readonly forwarding: Forwarding

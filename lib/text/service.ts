@@ -38,7 +38,7 @@ export const parseServiceKey = (
     option === 'protocol-service' ? (/^(\d{1,5})\/(.*)$/.exec(text) ?? []) : [undefined, '', text]
   if (place === undefined) throw new LineError(`--${option} ${text}: expected number/address[:port]`)
   const protocol = protocols[option]
-  const { address, port = 0 } = parseEndpoint(`--${option}`, place, protocol, host)
+  const { address, port } = parseEndpoint(`--${option}`, place, protocol, host)
   return { protocol: protocol ?? `protocol-${Number(number)}`, address, port }
 }
 
