@@ -19,7 +19,7 @@ const isExpected = (error: unknown): error is Error =>
   error instanceof RulesError ||
   (error instanceof Error &&
     (error.name === 'IpvsError' || error.name === 'RangeError' || 'syscall' in error)) ||
-  (error instanceof TypeError && /^[\w.]+: /.test(error.message))
+  (error instanceof TypeError && /^[\w.[\]]+: /.test(error.message))
 
 const textOf = (error: unknown): string => {
   if (!isExpected(error)) return error instanceof Error ? (error.stack ?? error.message) : String(error)

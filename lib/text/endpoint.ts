@@ -65,8 +65,8 @@ const addressOf = (text: string, host: HostLookup): string | undefined => {
 }
 
 /**
- * `192.0.2.10:80`, `[2001:db8::1]:80`, either without port, the IPv6 address then also without brackets; a name of
- * /etc/hosts or DNS for an IPv4 address, and one of /etc/services for the port.
+ * `192.0.2.10:80`, `[2001:db8::1]:80`, either without port (it is `defaultPort` then), the IPv6 address then also without
+ * brackets; a name of /etc/hosts or DNS for an IPv4 address, and one of /etc/services for the port.
  */
 export const parseEndpoint = (
   option: string,
