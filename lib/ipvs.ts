@@ -3,7 +3,11 @@
 
 import { Channel, type OpenOptions } from './channel.js'
 import { Director } from './director.js'
+import { apply } from './plan/apply.js'
+import { plan } from './plan/plan.js'
+import type { ApplyOptions, ApplyResult, DesiredTable, Plan, PlanOptions } from './plan/types.js'
 import { Queue } from './queue.js'
+import type { CallOptions } from './types.js'
 
 /**
  * The IPVS of one network namespace. Calls return promises and run on the thread pool; those made together are sent
@@ -29,6 +33,16 @@ export class Ipvs extends Director {
    */
   static async open(options: OpenOptions = {}): Promise<Ipvs> {
     return new Ipvs(new Queue(await Channel.open(options)))
+  }
+
+  /** What has to change so that the table is as desired; nothing is changed yet. The same as the function plan(). */
+  plan(desired: DesiredTable, options?: PlanOptions & CallOptions): Promise<Plan> {
+    return plan(this, desired, options)
+  }
+
+  /** Carries out what plan() returned, and tells what became of each change. The same as the function apply(). */
+  apply(made: Plan, options?: ApplyOptions): Promise<ApplyResult> {
+    return apply(this, made, options)
   }
 
   /** Lets the calls that were made come to their end, then closes. Idempotent. Later calls fail with 'closed'. */

@@ -1,6 +1,8 @@
 // How a command ends early: what the user did wrong, or what did not work, in a sentence.
 // SPDX-License-Identifier: MIT
 
+import { nearest } from '../nearest.js'
+
 /** Ends the command with status 1. */
 export class Failure extends Error {
   override readonly name = 'Failure'
@@ -11,21 +13,15 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-const sharedPrefix = (a: string, b: string): number => {
-  let length = 0
-  while (length < a.length && a[length] === b[length]) length++
-  return length
+/** A mistyped word, and the one that was meant. */
+export const unknownWord = (what: string, given: string, known: readonly string[]): UsageError => {
+  const near = nearest(given, known)
+  const advice = near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`
+  return new UsageError(`unknown ${what} '${given}'; ${advice}`)
 }
 
-/** `commands` are told by their beginning, as people abbreviate them. */
-export const unknownCommand = (given: string, commands: readonly string[]): UsageError => {
-  const [nearest] = commands.toSorted((a, b) => sharedPrefix(given, b) - sharedPrefix(given, a))
-  const advice =
-    nearest !== undefined && sharedPrefix(given, nearest) > 0
-      ? `did you mean ${nearest}?`
-      : `known: ${commands.join(', ')}`
-  return new UsageError(`unknown command '${given}'; ${advice}`)
-}
+export const unknownCommand = (given: string, commands: readonly string[]): UsageError =>
+  unknownWord('command', given, commands)
 
 /** `a, b and c` */
 export const listed = (words: readonly string[]): string =>

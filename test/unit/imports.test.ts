@@ -14,7 +14,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^hashing$/, /^netlink\//], // netlink/ also among itself
   [/^abi$/],
   [/^wire$/],
-  [/^types$/, /^check$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
+  [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
   [/^rules$/, /^request$/],
   [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^queue$/],
@@ -22,7 +22,13 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^snapshot$/],
   [/^predict\//],
   [/^director$/],
+  [/^plan\//], // policy on the verbs of a director; Ipvs lends it two methods
   [/^ipvs$/, /^sync$/],
+  [/^text\//],
+  [/^save$/, /^restore$/],
+  [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
+  [/^drain-notes$/],
+  [/^drain$/, /^watch$/],
   [/^index$/],
   [/^cli\//],
 ]

@@ -1,0 +1,109 @@
+// Changes: what differs between two readings of a table, beside counters and numbers of connections.
+// SPDX-License-Identifier: MIT
+
+import { isDeepStrictEqual } from 'node:util'
+import type {
+  DestinationKey,
+  DestinationSettings,
+  DestinationStatus,
+  ServiceSettings,
+  ServiceStatus,
+  SnapshotService,
+} from './types.js'
+
+/** A setting before and after, as the status has it; undefined where it has none, such as `tunnel`. */
+export interface FieldChange<Field extends string> {
+  readonly field: Field
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/**
+ * One change. Services and real servers are as they are now, removed ones as they were last seen. Of a service that
+ * came or went each real server is listed, too.
+ */
+export type TableChange =
+  | { readonly type: 'service-added' | 'service-removed'; readonly service: ServiceStatus }
+  | {
+      readonly type: 'service-changed'
+      readonly service: ServiceStatus
+      readonly fields: readonly FieldChange<keyof ServiceSettings>[]
+    }
+  | {
+      readonly type: 'destination-added' | 'destination-removed'
+      readonly service: ServiceStatus
+      readonly destination: DestinationStatus
+    }
+  | {
+      readonly type: 'destination-changed'
+      readonly service: ServiceStatus
+      readonly destination: DestinationStatus
+      readonly fields: readonly FieldChange<keyof DestinationSettings>[]
+    }
+
+/** The identity of a service as the kernel spells it. */
+export const serviceId = (service: ServiceStatus): string =>
+  service.fwmark === undefined
+    ? `${service.protocol} ${service.address} ${service.port}`
+    : `${service.family} mark ${service.fwmark}`
+
+/** The identity of a real server within its service. */
+export const destinationId = ({ address, port }: DestinationKey): string => `${address} ${port}`
+
+const serviceFields = ['scheduler', 'schedulerFlags', 'persistence', 'onePacket'] as const
+const destinationFields = ['forwarding', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel'] as const
+
+const fieldChanges = <Field extends string>(
+  fields: readonly Field[],
+  before: { readonly [K in Field]?: unknown },
+  after: { readonly [K in Field]?: unknown },
+): FieldChange<Field>[] =>
+  fields
+    .filter((field) => !isDeepStrictEqual(before[field], after[field]))
+    .map((field) => ({ field, before: before[field], after: after[field] }))
+
+const withoutDestinations = ({ destinations: _, ...service }: SnapshotService): ServiceStatus => service
+
+const byId = <T>(items: readonly T[], id: (item: T) => string): Map<string, T> =>
+  new Map(items.map((item) => [id(item), item]))
+
+/** In the order of the table, not of time; what was removed comes last. */
+export const tableChanges = (
+  before: readonly SnapshotService[],
+  after: readonly SnapshotService[],
+): readonly TableChange[] => {
+  const [old, now] = [byId(before, serviceId), byId(after, serviceId)]
+  const present = after.flatMap((service) => changesOf(old.get(serviceId(service)), service))
+  const removed = before.filter((service) => !now.has(serviceId(service)))
+  return [...present, ...removed.flatMap(removal)]
+}
+
+const changesOf = (before: SnapshotService | undefined, after: SnapshotService): TableChange[] => {
+  const service = withoutDestinations(after)
+  const old = byId(before?.destinations ?? [], destinationId)
+  const now = byId(after.destinations, destinationId)
+  const fields = before === undefined ? [] : fieldChanges(serviceFields, before, after)
+  return [
+    ...(before === undefined ? [{ type: 'service-added', service } as const] : []),
+    ...(fields.length > 0 ? [{ type: 'service-changed', service, fields } as const] : []),
+    ...after.destinations.flatMap((destination): TableChange[] => {
+      const earlier = old.get(destinationId(destination))
+      if (earlier === undefined) return [{ type: 'destination-added', service, destination }]
+      const fields = fieldChanges(destinationFields, earlier, destination)
+      return fields.length > 0 ? [{ type: 'destination-changed', service, destination, fields }] : []
+    }),
+    ...[...old.values()]
+      .filter((destination) => !now.has(destinationId(destination)))
+      .map((destination) => ({ type: 'destination-removed', service, destination }) as const),
+  ]
+}
+
+const removal = (gone: SnapshotService): TableChange[] => {
+  const service = withoutDestinations(gone)
+  return [
+    ...gone.destinations.map(
+      (destination) => ({ type: 'destination-removed', service, destination }) as const,
+    ),
+    { type: 'service-removed', service },
+  ]
+}

@@ -1,0 +1,178 @@
+// The desired table against the one that is there: the changes, in a safe order. Pure: asks no kernel.
+// SPDX-License-Identifier: MIT
+
+import type { WireDestination, WireService } from '../abi.js'
+import { destinationKey } from '../model/destination.js'
+import { serviceKey } from '../model/service.js'
+import type { DestinationStatus, ServiceKey, SnapshotService } from '../types.js'
+import { type Comparison, impactOf, movesClients } from './impacts.js'
+import { compareServers, compareServices, inPhases } from './order.js'
+import type { KnowsScheduler } from './schedulers.js'
+import {
+  addedDestination,
+  addedService,
+  destinationSettings,
+  editOfDestination,
+  editOfService,
+  serviceState,
+} from './settings.js'
+import { at, type DesiredServer, hostPort, keyOf, nameOfStatus, type ReadService } from './table.js'
+import type { DestinationName, Plan, PlannedChange, PlanOptions } from './types.js'
+
+/** PlanOptions with every default. */
+export interface Terms {
+  readonly owns: PlanOptions['owns']
+  readonly keepWeights: boolean | 'drained'
+  readonly prune: boolean | 'destinations'
+  readonly force: boolean
+  /** Infinity for all. */
+  readonly impact: number
+  readonly knowsScheduler: KnowsScheduler
+}
+
+interface Unit extends Comparison {
+  readonly wire: WireService
+  readonly changes: readonly PlannedChange[]
+}
+
+interface ServerChange {
+  readonly wire: WireDestination
+  readonly changes: readonly PlannedChange[]
+}
+
+export const compare = (
+  desired: ReadonlyMap<string, ReadService>,
+  table: readonly SnapshotService[],
+  terms: Terms,
+): Pick<Plan, 'changes' | 'impacts' | 'impactsOmitted'> => {
+  const current = new Map<string, SnapshotService>()
+  for (const service of table) current.set(nameOfStatus(service), service)
+  const units: Unit[] = []
+  for (const read of desired.values()) units.push(compareService(read, current.get(read.name), terms))
+  if (terms.prune === true) {
+    for (const [name, service] of current) {
+      if (!desired.has(name) && terms.owns?.(keyOf(serviceKey(service)))) units.push(deletion(service))
+    }
+  }
+  const changed = units.filter(({ changes }) => changes.length > 0)
+  changed.sort((a, b) => compareServices(a.wire, b.wire))
+  const changes = [...inPhases(changed.flatMap((unit) => unit.changes)).values()].flat()
+  const hashing = changed.filter(movesClients)
+  const impacts = hashing.slice(0, terms.impact).flatMap((unit) => impactOf(unit) ?? [])
+  return {
+    changes,
+    impacts: impacts.sort((a, b) => b.moved - a.moved),
+    impactsOmitted: Math.max(0, hashing.length - terms.impact),
+  }
+}
+
+const deletion = (current: SnapshotService): Unit => {
+  const wire = serviceKey(current)
+  const before = { ...serviceState(current), destinations: current.destinations.map(contents) }
+  return {
+    wire,
+    current: undefined,
+    settings: undefined,
+    changes: [{ kind: 'delete-service', service: keyOf(wire), before, after: null }],
+  }
+}
+
+const contents = (destination: DestinationStatus) => ({
+  ...nameOf(destination),
+  ...destinationSettings(destination),
+})
+const nameOf = ({ address, port }: DestinationName): DestinationName => ({ address, port })
+
+const compareService = (read: ReadService, current: SnapshotService | undefined, terms: Terms): Unit => {
+  const { path, wire, key, service } = read
+  const { force } = terms
+  const changes: PlannedChange[] = []
+  const needScheduler = (scheduler: string | undefined): void => {
+    if (scheduler === undefined || force || terms.knowsScheduler(scheduler) !== false) return
+    throw new RangeError(
+      `${path}.scheduler: this host has no module ip_vs_${scheduler} for its kernel, loaded or installed ` +
+        '({ force: true } tries nevertheless)',
+    )
+  }
+  let settings = current && serviceState(current)
+  if (current === undefined) {
+    const after = at(path, () => addedService(service, force))
+    needScheduler(after.scheduler)
+    changes.push({ kind: 'add-service', service: key, before: null, after })
+  } else {
+    const edit = at(path, () => editOfService(key, service, current, force))
+    needScheduler(edit?.after.scheduler)
+    if (edit !== undefined) {
+      settings = { ...serviceState(current), ...(edit.after as Partial<typeof settings>) }
+      changes.push({ kind: 'edit-service', service: key, ...edit })
+    }
+  }
+  if (read.servers !== undefined) changes.push(...compareServersOf(read, read.servers, current, terms))
+  return { wire, current, settings, changes }
+}
+
+const compareServersOf = (
+  { path, wire, key }: ReadService,
+  wanted: ReadonlyMap<string, DesiredServer>,
+  current: SnapshotService | undefined,
+  { keepWeights, prune, force }: Terms,
+): readonly PlannedChange[] => {
+  const found: ServerChange[] = []
+  const statuses = current?.destinations ?? []
+  let met = 0
+  for (const status of statuses) {
+    const server = wanted.get(hostPort(status.address, status.port))
+    if (server !== undefined) {
+      met++
+      const keeps = keepWeights === 'drained' ? status.weight === 0 : keepWeights
+      const { destination, index } = server
+      const edit = at(path, () => editOfDestination(wire, destination, status, keeps, force), index)
+      if (edit === undefined) continue
+      found.push({
+        wire: destinationKey(wire, status),
+        changes: [{ kind: 'edit-destination', service: key, destination: nameOf(status), ...edit }],
+      })
+    } else if (prune !== false) {
+      found.push({ wire: destinationKey(wire, status), changes: removal(key, status) })
+    }
+  }
+  if (met < wanted.size) found.push(...additions({ path, wire, key }, wanted, statuses, force))
+  if (found.length > 1) found.sort((a, b) => compareServers(a.wire, b.wire))
+  return found.flatMap(({ changes }) => changes)
+}
+
+const additions = (
+  { path, wire, key }: Pick<ReadService, 'path' | 'wire' | 'key'>,
+  wanted: ReadonlyMap<string, DesiredServer>,
+  statuses: readonly DestinationStatus[],
+  force: boolean,
+): readonly ServerChange[] => {
+  const present = new Set(statuses.map(({ address, port }) => hostPort(address, port)))
+  return [...wanted].flatMap(([name, { index, destination }]) => {
+    if (present.has(name)) return []
+    const to = destinationKey(wire, destination)
+    const after = at(path, () => addedDestination(wire, destination, force), index)
+    const whom = { address: addressOf(name), port: to.port ?? 0 }
+    return [
+      {
+        wire: to,
+        changes: [{ kind: 'add-destination', service: key, destination: whom, before: null, after }],
+      },
+    ]
+  })
+}
+
+const addressOf = (name: string): string => name.slice(0, name.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+
+const removal = (service: ServiceKey, status: DestinationStatus): readonly PlannedChange[] => {
+  const about = { service, destination: nameOf(status) }
+  const gone: PlannedChange = {
+    kind: 'delete-destination',
+    ...about,
+    before: destinationSettings(status),
+    after: null,
+  }
+  if (status.weight === 0) return [gone]
+  const { weight } = status
+  return [{ kind: 'quiesce-destination', ...about, before: { weight }, after: { weight: 0 } }, gone]
+}

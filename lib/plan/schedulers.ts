@@ -1,0 +1,42 @@
+// Whether this host has a scheduler, as far as its files tell: nothing is loaded, and no root is needed.
+// SPDX-License-Identifier: MIT
+
+import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
+
+/** True or false; undefined where it cannot be known. */
+export type KnowsScheduler = (name: string) => boolean | undefined
+
+const installed = ['modules.dep', 'modules.builtin', 'modules.alias']
+
+const read = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The kernel asks for the module ip_vs_NAME, by that name or an alias. It is not there when it is not loaded and all
+ * three lists of installed modules lack it. In a container without the host's /lib/modules nothing is known.
+ */
+export const knowsScheduler = (
+  modules = `/lib/modules/${release()}`,
+  loaded = '/proc/modules',
+): KnowsScheduler => {
+  const known = new Map<string, boolean | undefined>([['none', true]])
+  let lists: readonly (string | undefined)[] | undefined
+  const look = (name: string): boolean | undefined => {
+    lists ??= [loaded, ...installed.map((list) => `${modules}/${list}`)].map(read)
+    // modprobe takes - and _ for the same.
+    const module = `ip_vs_${name}`.replaceAll(/[^\w-]/g, '\\$&').replaceAll(/[-_]/g, '[-_]')
+    const named = new RegExp(`^${module} |(?:^|/)${module}\\.ko\\b|^alias ${module} `, 'm')
+    if (lists.some((list) => list !== undefined && named.test(list))) return true
+    return lists.slice(1).includes(undefined) ? undefined : false
+  }
+  return (name) => {
+    if (!known.has(name)) known.set(name, look(name))
+    return known.get(name)
+  }
+}

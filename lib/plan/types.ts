@@ -1,0 +1,241 @@
+// The public types of plan, apply and reconcile.
+// SPDX-License-Identifier: MIT
+
+import type { Impact } from '../predict/types.js'
+import type {
+  Destination,
+  DestinationSettings,
+  Service,
+  ServiceKey,
+  ServiceSettings,
+  ServiceStatus,
+} from '../types.js'
+
+/**
+ * A service of a desired table: what is not named is kept as it is, or gets the kernel's and ipvsadm's default where
+ * the service has to be added.
+ */
+export type DesiredService = Service & {
+  /**
+   * Its real servers: all of them, so that others are deleted (see {@link PlanOptions.prune}). Absent: whatever real
+   * servers it has are nobody's concern here.
+   */
+  readonly destinations?: readonly Destination[] | undefined
+}
+
+/**
+ * The table as it ought to be: plain JSON, described by `ipvs/schema/table.json`. What `snapshot()` returns is one,
+ * too; its counters are not looked at.
+ */
+export interface DesiredTable {
+  readonly services: readonly DesiredService[]
+  /** For editors: where the JSON Schema is. */
+  readonly $schema?: string | undefined
+  /** Of a snapshot. */
+  readonly stable?: boolean | undefined
+}
+
+export interface PlanOptions {
+  /**
+   * Which services may be touched; the others are foreign. Called with the identity of a service, addresses in their
+   * usual spelling. Default: those that the desired table names. A desired table that names a foreign service is
+   * refused.
+   */
+  readonly owns?: ((service: ServiceKey) => boolean) | undefined
+  /**
+   * Leave the weights of real servers that are there already. `drained`: leave those that are 0, which somebody set to
+   * drain the server, and set the others. Default false: weights that the desired table names are set. Servers that
+   * are added get their weight either way.
+   */
+  readonly keepWeights?: boolean | 'drained' | undefined
+  /**
+   * What is deleted because the desired table does not name it. `destinations` (default): real servers of services
+   * that it names with a list of `destinations`. true: these, and services of `owns`, which is needed then. false:
+   * nothing.
+   */
+  readonly prune?: boolean | 'destinations' | undefined
+  /**
+   * Allow what the kernel accepts but can hardly serve (see `WriteOptions.force`), and schedulers that this host seems
+   * not to have. Default false.
+   */
+  readonly force?: boolean | undefined
+  /**
+   * For how many services at most to compute which clients change their real server; true: for all, false: for none.
+   * Each takes up to some ms of this thread (msh: 5). Default 32; of reconcile() false.
+   */
+  readonly impact?: boolean | number | undefined
+}
+
+/** All settings of a service, as `services.get()` returns them. */
+export type ServiceState = Pick<ServiceStatus, 'scheduler' | 'schedulerFlags' | 'persistence' | 'onePacket'>
+
+/** The identity of a real server, complete. */
+export interface DestinationName {
+  readonly address: string
+  readonly port: number
+}
+
+/** A real server with all its settings, as `destinations.list()` returns them. */
+export type DestinationState = DestinationName & DestinationSettings
+
+/** A service with its real servers, as it was when the plan was made. */
+export type ServiceContents = ServiceSettings & { readonly destinations: readonly DestinationState[] }
+
+/**
+ * One change of the table: what it is about, what was there and what will be. Of an edit, `before` and `after` hold
+ * the settings that it changes and no others.
+ */
+export type PlannedChange =
+  | {
+      readonly kind: 'add-service'
+      readonly service: ServiceKey
+      readonly before: null
+      readonly after: ServiceSettings
+    }
+  | {
+      readonly kind: 'edit-service'
+      readonly service: ServiceKey
+      readonly before: ServiceSettings
+      readonly after: ServiceSettings
+    }
+  | {
+      readonly kind: 'delete-service'
+      readonly service: ServiceKey
+      readonly before: ServiceContents
+      readonly after: null
+    }
+  | {
+      readonly kind: 'add-destination'
+      readonly service: ServiceKey
+      readonly destination: DestinationName
+      readonly before: null
+      readonly after: DestinationSettings
+    }
+  | {
+      readonly kind: 'edit-destination'
+      readonly service: ServiceKey
+      readonly destination: DestinationName
+      readonly before: DestinationSettings
+      readonly after: DestinationSettings
+    }
+  | {
+      /** Weight 0 ahead of the deletion: no new client is sent to a server that is about to go. */
+      readonly kind: 'quiesce-destination'
+      readonly service: ServiceKey
+      readonly destination: DestinationName
+      readonly before: { readonly weight: number }
+      readonly after: { readonly weight: 0 }
+    }
+  | {
+      readonly kind: 'delete-destination'
+      readonly service: ServiceKey
+      readonly destination: DestinationName
+      readonly before: DestinationSettings
+      readonly after: null
+    }
+
+export type PlannedChangeKind = PlannedChange['kind']
+
+/** What the changes do to the clients of a service whose scheduler goes by their address. */
+export interface ServiceImpact extends Pick<Impact, 'moved' | 'minimum' | 'excess' | 'basis'> {
+  readonly service: ServiceKey
+}
+
+/** The changes that make a table what it ought to be. A plain object: JSON.stringify() and back loses nothing. */
+export interface Plan {
+  readonly version: 1
+  /**
+   * In the order in which they are made. Whatever prefix of it was made, no service is without the servers that it
+   * had and without those that it will have: services are added and edited first, then real servers added, edited
+   * (weights that come up from 0 first, those that go down to 0 last), quiesced, deleted, and at last services deleted.
+   */
+  readonly changes: readonly PlannedChange[]
+  /**
+   * For services with a hashing scheduler (msh, maglev, hrw, sh, mh) whose clients are moved by the changes, largest
+   * share first; see impact(). Computed for the default table size and seed, and without regard to persistence.
+   */
+  readonly impacts: readonly ServiceImpact[]
+  /** Services with a hashing scheduler for which that was not computed, see PlanOptions.impact. */
+  readonly impactsOmitted: number
+  /** As it was given to plan(). */
+  readonly force: boolean
+  /** That of the snapshot: false when the table kept changing while it was read, so that another plan may follow. */
+  readonly stable: boolean
+}
+
+export interface ApplyOptions {
+  /**
+   * Milliseconds that quiesced real servers get to end their active connections before they are deleted, 0..2147483647,
+   * default 1000. It ends as soon as there are none. Enough for what is short-lived; drain a server to wait for more.
+   * 0 deletes at once, and breaks connections in their first moment.
+   */
+  readonly grace?: number | undefined
+  /** Sends no further change; those under way are waited for, and the result tells what was done. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What became of a change. */
+export type ChangeOutcome =
+  | {
+      readonly status: 'done'
+      readonly change: PlannedChange
+      /** False where somebody else had made it already. */
+      readonly written: boolean
+    }
+  | {
+      readonly status: 'failed'
+      readonly change: PlannedChange
+      /** An IpvsError of the kernel's answer; a TypeError or RangeError where the client refused to send it. */
+      readonly error: Error
+    }
+  | {
+      readonly status: 'skipped'
+      readonly change: PlannedChange
+      /**
+       * `depends`: on a change that was not made. `changed`: what it would change is not as the plan saw it, so that
+       * another plan is due. `aborted`: by the signal.
+       */
+      readonly reason: 'depends' | 'changed' | 'aborted'
+      readonly explanation: string
+    }
+
+export interface ApplyResult {
+  /** True when every change is done. */
+  readonly complete: boolean
+  /** One for each change of the plan, in its order. */
+  readonly outcomes: readonly ChangeOutcome[]
+}
+
+export interface ReconcileOptions extends PlanOptions {
+  /** As of apply(). */
+  readonly grace?: number | undefined
+  /**
+   * Milliseconds from the end of a round to the next look at the table, 0..2147483647, default 30000; shortened at
+   * random by up to a tenth, so that directors do not keep step. 0: only when the source has a new table.
+   */
+  readonly period?: number | undefined
+  /**
+   * After a round that failed or was incomplete: milliseconds to the next one, doubled each time up to the longest, and
+   * shortened at random by up to a half. Default 1000 and 60000. A new table ends the wait.
+   */
+  readonly backoff?:
+    | { readonly first?: number | undefined; readonly longest?: number | undefined }
+    | undefined
+  /** Ends it: the round under way comes to its end, and the iteration with it. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One comparison of the table with the latest desired one, and what was done about it. */
+export interface ReconcileRound {
+  /** From 1. */
+  readonly number: number
+  /** The source has a new table; the period is over, so that changes repair what others did; the last round failed. */
+  readonly cause: 'source' | 'period' | 'retry'
+  /** null where it could not be made; see `error`. */
+  readonly plan: Plan | null
+  readonly result: ApplyResult | null
+  /** Why there is no plan or no result: an IpvsError, or a TypeError or RangeError about the desired table. */
+  readonly error: Error | null
+  /** Milliseconds until the next round, if no new table comes before; null where none is due. */
+  readonly next: number | null
+}

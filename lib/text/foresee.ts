@@ -1,0 +1,124 @@
+// Which rules the kernel would refuse, given what is in its table: found before the first is sent.
+// SPDX-License-Identifier: MIT
+
+import { AF_INET6 } from '../abi.js'
+import { formatAddress, parseAddress } from '../address.js'
+import type { DaemonStatus, DestinationKey, ServiceKey, Snapshot } from '../types.js'
+import type { RuleCommand } from './command.js'
+
+/** IPv6 addresses have many spellings. */
+const spelled = (address: string): string => {
+  const bytes = address.includes(':') ? parseAddress(address) : undefined
+  return bytes === undefined ? address : formatAddress(bytes, AF_INET6)
+}
+
+const nameOf = (key: ServiceKey): string =>
+  key.fwmark !== undefined
+    ? `${key.fwmark} ${key.family ?? 'ipv4'}`
+    : `${key.protocol} ${spelled(key.address)} ${key.port}`
+
+/** Real servers of one service. Nearly always an address has one port: no name has to be made of both. */
+class Servers {
+  readonly #ports = new Map<string, number | Set<number>>()
+
+  has({ address, port = 0 }: DestinationKey): boolean {
+    const ports = this.#ports.get(spelled(address))
+    return typeof ports === 'object' ? ports.has(port) : ports === port
+  }
+
+  add({ address, port = 0 }: DestinationKey): void {
+    const name = spelled(address)
+    const ports = this.#ports.get(name)
+    if (ports === undefined) this.#ports.set(name, port)
+    else if (typeof ports === 'number') this.#ports.set(name, new Set([ports, port]))
+    else ports.add(port)
+  }
+
+  /** False when it was not there. */
+  delete(key: DestinationKey): boolean {
+    if (!this.has(key)) return false
+    const name = spelled(key.address)
+    const ports = this.#ports.get(name)
+    if (typeof ports === 'object') ports.delete(key.port ?? 0)
+    else this.#ports.delete(name)
+    return true
+  }
+}
+
+/**
+ * The keys of a table as it will be after the rules so far. What schedulers, addresses and memory make of a rule cannot
+ * be foreseen, nor what others change meanwhile.
+ */
+export class Foreseen {
+  readonly #services = new Map<string, Servers>()
+  readonly #daemons: Set<string>
+  #last: { readonly key: ServiceKey; readonly name: string } | undefined
+
+  constructor({ services }: Pick<Snapshot, 'services'>, daemons: readonly DaemonStatus[]) {
+    for (const service of services) {
+      const servers = new Servers()
+      for (const destination of service.destinations) servers.add(destination)
+      this.#services.set(nameOf(service), servers)
+    }
+    this.#daemons = new Set(daemons.map(({ state }) => state))
+  }
+
+  /** Applies a command, or says why the kernel would not. */
+  apply(command: RuleCommand): string | undefined {
+    switch (command.verb) {
+      case 'clear':
+        this.#services.clear()
+        return undefined
+      case 'set':
+        return undefined
+      case 'start-daemon':
+        if (this.#daemons.has(command.daemon.state)) return `a ${command.daemon.state} daemon runs already`
+        this.#daemons.add(command.daemon.state)
+        return undefined
+      case 'stop-daemon':
+        return this.#daemons.delete(command.state) ? undefined : `no ${command.state} daemon is running`
+      case 'zero':
+        return command.service === undefined ? undefined : this.#missing(command.service)
+      case 'add-service': {
+        const name = this.#name(command.service)
+        if (this.#services.has(name)) return 'the service exists already'
+        this.#services.set(name, new Servers())
+        return undefined
+      }
+      case 'edit-service':
+        return this.#missing(command.service)
+      case 'delete-service':
+        return this.#services.delete(this.#name(command.service)) ? undefined : noService
+      default:
+        return this.#server(command.verb, command.service, command.destination)
+    }
+  }
+
+  #server(
+    verb: 'add-server' | 'edit-server' | 'delete-server',
+    key: ServiceKey,
+    destination: DestinationKey,
+  ): string | undefined {
+    const servers = this.#services.get(this.#name(key))
+    if (servers === undefined) return noService
+    if (verb !== 'add-server') {
+      const found = verb === 'delete-server' ? servers.delete(destination) : servers.has(destination)
+      return found ? undefined : 'the service has no such real server'
+    }
+    if (servers.has(destination)) return 'the service has this real server already'
+    servers.add(destination)
+    return undefined
+  }
+
+  #missing(key: ServiceKey): string | undefined {
+    return this.#services.has(this.#name(key)) ? undefined : noService
+  }
+
+  /** Rules of one service come together and share its key. */
+  #name(key: ServiceKey): string {
+    if (this.#last?.key !== key) this.#last = { key, name: nameOf(key) }
+    return this.#last.name
+  }
+}
+
+const noService = 'no such virtual service'

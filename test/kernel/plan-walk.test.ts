@@ -1,0 +1,101 @@
+// A random walk: 500 tables, one after the other, beside foreign services and a second writer who interferes.
+// SPDX-License-Identifier: MIT
+
+import { expect, test } from 'vitest'
+import type { DesiredTable, Ipvs, SnapshotService } from '../../lib/index.ts'
+import { apply as restore } from './ipvsadm.ts'
+import { namespace, open } from './namespace.ts'
+import { blocks, foreigners, interfere, isForeign, numbers, owns, table } from './plan-walk.ts'
+import { slowness } from './slowness.ts'
+
+const STEPS = 500
+/** As long as the second writer is quiet, one apply is enough; it may not have ended when the first one did. */
+const options = { owns, prune: true, impact: false } as const
+
+const keyText = ({ protocol, address, port, fwmark, family }: Partial<SnapshotService>): string =>
+  fwmark === undefined ? `${protocol} ${address} ${port}` : `mark ${fwmark} ${family}`
+
+const sorted = (values: readonly object[]): string[] => values.map((value) => JSON.stringify(value)).sort()
+
+/** What the client reads, told in the same words as what was desired: every attribute of it. */
+const expectTable = (services: readonly SnapshotService[], desired: DesiredTable): void => {
+  const owned = services.filter(owns)
+  const found = owned.map(({ scheduler, schedulerFlags, persistence, onePacket, destinations, ...key }) => ({
+    key: keyText(key as SnapshotService),
+    scheduler,
+    flags: [...schedulerFlags].sort(),
+    persistence: persistence && [persistence.timeout, persistence.netmask, persistence.engine ?? null],
+    onePacket,
+    servers: sorted(destinations.map(words)),
+  }))
+  const wanted = desired.services.map(
+    ({ scheduler, schedulerFlags, persistence, onePacket, destinations, ...key }) => ({
+      key: keyText(key as SnapshotService),
+      scheduler,
+      flags: [...(schedulerFlags ?? [])].sort(),
+      persistence: persistence && [persistence.timeout, persistence.netmask, persistence.engine ?? null],
+      onePacket,
+      servers: sorted(
+        (destinations ?? []).map((server) => words(server as SnapshotService['destinations'][0])),
+      ),
+    }),
+  )
+  expect(sorted(found)).toEqual(sorted(wanted))
+}
+
+const words = ({
+  address,
+  port,
+  forwarding,
+  weight,
+  upperThreshold,
+  lowerThreshold,
+  tunnel,
+}: SnapshotService['destinations'][0]) => ({
+  server: `${address} ${port} ${forwarding} ${weight} ${upperThreshold} ${lowerThreshold}`,
+  tunnel: tunnel && [tunnel.type, tunnel.port, tunnel.type === 'gue' ? tunnel.checksum : undefined],
+})
+
+/** Plans and applies until nothing is left to do, as reconcile() would; how often that was. */
+const settle = async (ipvs: Ipvs, desired: DesiredTable): Promise<number> => {
+  for (let rounds = 1; ; rounds++) {
+    const made = await ipvs.plan(desired, options)
+    const { complete, outcomes } = await ipvs.apply(made)
+    if (complete) return rounds
+    if (rounds === 5) expect(outcomes.filter(({ status }) => status !== 'done')).toEqual([])
+  }
+}
+
+test('after each of 500 steps what is owned is as desired, and what is foreign unchanged to the byte', {
+  timeout: 500_000 * slowness,
+}, async () => {
+  const random = numbers(20_260_815)
+  const netns = namespace()
+  const [ipvs, other] = [await open(netns.path), await open(netns.path)]
+  restore(netns, foreigners)
+  const foreign = blocks(netns)
+  expect(foreign).toHaveLength(5)
+  let [changes, repeated, disturbed] = [0, 0, 0]
+  for (let step = 0; step < STEPS; step++) {
+    const desired = table(random)
+    if (step % 2 === 0) await interfere(other, random, 1 + random(4))
+    if (step % 5 === 0) {
+      // While it is applied: what comes of it may be anything owned, so that another round follows.
+      disturbed++
+      const made = await ipvs.plan(desired, options)
+      await Promise.all([ipvs.apply(made), interfere(other, random, 1 + random(6))])
+      changes += made.changes.length
+    }
+    repeated += (await settle(ipvs, desired)) - 1
+    const { services, stable } = await ipvs.snapshot()
+    expect(stable).toBe(true)
+    expectTable(services, desired)
+    expect((await ipvs.plan(desired, options)).changes).toEqual([])
+    const now = blocks(netns)
+    expect(now.filter(isForeign)).toEqual(foreign)
+    expect(now).toHaveLength(foreign.length + desired.services.length)
+  }
+  console.log(
+    `${STEPS} tables, ${disturbed} of them disturbed while applied: ${changes} changes there, ${repeated} rounds repeated`,
+  )
+})

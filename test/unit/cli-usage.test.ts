@@ -1,0 +1,176 @@
+// Every option and subcommand stands in the usage text, the man page and both completions.
+// SPDX-License-Identifier: MIT
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { main } from '../../lib/cli/run.ts'
+import { subcommands } from '../../lib/cli/subcommands.ts'
+import { usage } from '../../lib/cli/usage.ts'
+import { allOptions } from '../../lib/text/options.ts'
+
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
+const file = (name: string) => readFileSync(path(name), 'utf8')
+
+/** Where each is written, and how an option and a letter look there. */
+const places = [
+  {
+    name: 'usage',
+    text: usage(),
+    option: (name: string) => `--${name}`,
+    letter: (letter: string) => `-${letter},`,
+  },
+  {
+    name: 'man/ipvs.8',
+    text: file('man/ipvs.8').replaceAll(' , ', ' , Fl ').replaceAll('Fl Fl', 'Fl'),
+    option: (name: string) => `Fl -${name}`,
+    letter: (letter: string) => `Fl ${letter}`,
+  },
+  {
+    name: 'bash',
+    text: file('completion/ipvs.bash'),
+    option: (name: string) => `--${name}`,
+    letter: (letter: string) => `-${letter}`,
+  },
+  {
+    name: 'zsh',
+    text: file('completion/_ipvs'),
+    option: (name: string) => `--${name}`,
+    letter: (letter: string) => `-${letter}`,
+  },
+]
+
+const holds = (text: string, word: string): boolean =>
+  new RegExp(`(^|[^\\w-])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}($|[^\\w-])`, 'm').test(text)
+
+test.each(places)('every option is in $name', ({ text, option, letter }) => {
+  const missing = allOptions.flatMap(({ name, short }) => [
+    ...(holds(text, option(name)) ? [] : [name]),
+    ...[...short].filter((each) => !holds(text, letter(each).replace(/,$/, ''))),
+  ])
+  expect(missing).toEqual([])
+})
+
+test.each(places)('every subcommand is in $name', ({ text }) => {
+  expect(Object.keys(subcommands).filter((name) => !holds(text, name))).toEqual([])
+})
+
+const run = async (argv: readonly string[], input = '') => {
+  let out = ''
+  let err = ''
+  const take = {
+    out: (text: string) => {
+      out += text
+    },
+    err: (text: string) => {
+      err += text
+    },
+    input: async () => input,
+    signal: new AbortController().signal,
+  }
+  return { status: await main(argv, take), out, err }
+}
+
+test.each(Object.keys(subcommands).filter((name) => name !== 'dkms'))('ipvs %s --help', async (name) => {
+  const { status, out, err } = await run([name, '--help'])
+  expect({ status, err }).toEqual({ status: 0, err: '' })
+  expect(out).toMatch(new RegExp(`^usage: ipvs ${name} `))
+  expect(out).toContain('Exit status: 0 ')
+  expect(out.split('\n').every((line) => line.length <= 120)).toBe(true)
+  // What its usage names is in the completions.
+  for (const [option] of out.matchAll(/--[a-z][a-z-]+/g)) {
+    for (const shell of ['ipvs.bash', '_ipvs'])
+      expect(holds(file(`completion/${shell}`), option), option).toBe(true)
+  }
+})
+
+test('no line of the usage is too long', () => {
+  expect(
+    usage()
+      .split('\n')
+      .filter((line) => line.length > 120),
+  ).toEqual([])
+})
+
+test.each([
+  [['sav'], 2, "unknown command 'sav'; did you mean save?"],
+  [['zzz'], 2, "unknown command 'zzz'; known: plan, apply,"],
+  [
+    ['-A', '-t', '192.0.2.1:80', '--schedluer', 'rr'],
+    255,
+    'unknown option --schedluer; did you mean --scheduler?',
+  ],
+  [['-A', '-t', '192.0.2.1:80', '-tcp'], 2, '-t, --tcp-service: one service only'],
+  [['-Az'], 255, 'unknown option -z in -Az'],
+  [['-A'], 2, '--add-service needs a virtual service'],
+  [['-t', '192.0.2.1:80'], 255, '-t, --tcp-service stands before the command'],
+  [['-Ln', '-w', '5'], 2, '--list takes no --weight'],
+  [['-L', '-c', '--daemon'], 2, '--connection and --daemon exclude each other'],
+  [['save', '--netsn', 'x'], 2, 'save: unknown option --netsn; did you mean --netns?'],
+  [['save', 'x'], 2, "save: unexpected word 'x'"],
+  [['restore', '/no/such/file'], 1, 'ENOENT'],
+  [['plan', '--owns', 'x'], 2, 'plan: --owns x: expected all, fwmark, or an address'],
+  [['plan', '--prune', 'al'], 2, "plan: unknown --prune 'al'; did you mean all?"],
+  [['apply', 'a', 'b'], 2, "apply: unexpected word 'b'"],
+  [['apply', '--grace', 'x'], 2, 'apply: --grace x: expected seconds'],
+  [['drain', '-t', '192.0.2.1:80'], 2, 'drain: which real server? -r'],
+  [['drain', '-r', '10.0.0.1'], 2, 'drain: which service?'],
+  [
+    ['drain', '-t', '192.0.2.1:80', '-r', '10.0.0.1', '--deadline', 'x'],
+    2,
+    'drain: --deadline x: expected seconds',
+  ],
+  [['undrain', '-t', '192.0.2.1:80', '-r', '10.0.0.1'], 2, 'undrain: -w WEIGHT: expected a number'],
+  [['watch', '--count', '0'], 2, 'watch: --count 0: expected a number above 0'],
+  [['predict'], 2, 'predict: which service?'],
+  [['predict', '-t', 'x!'], 2, 'predict: --tcp-service x!: not address[:port]'],
+  [['predict', '-t', '192.0.2.1:80', '1.2.3.4:x'], 2, '1.2.3.4:x: not address[:port] of a client'],
+  [['predict', '-t', '192.0.2.1:80', '--seed', 'x'], 2, '--seed x: not a number'],
+  [['impact', '-f', '0', '--remove', '10.0.0.1'], 2, 'impact: -f 0: expected a number 1 to 4294967295'],
+] as const)('%j ends with %i', async (argv, status, message) => {
+  const result = await run(argv)
+  expect(result.err).toContain(message)
+  expect(result.err).toMatch(/^ipvs: /)
+  expect({ status: result.status, out: result.out }).toEqual({ status, out: '' })
+})
+
+test('-R reads everything before it changes anything', async () => {
+  expect(await run(['-R'], '-A -t 192.0.2.1:80\n-A\n')).toEqual({
+    status: 2,
+    out: '',
+    err: 'ipvs: line 2: --add-service needs a virtual service (-t, -u, -f or --sctp-service) (-A)\nipvs: nothing was changed\n',
+  })
+})
+
+test('completion for bash completes', () => {
+  const complete = (...words: string[]): string[] => {
+    const list = words.map((word) => `'${word}'`).join(' ')
+    const script = `source '${path('completion/ipvs.bash')}'; COMP_WORDS=(ipvs ${list}); COMP_CWORD=${words.length}; _ipvs; printf '%s\\n' "\${COMPREPLY[@]}"`
+    return execFileSync('bash', ['-c', script], { encoding: 'utf8' })
+      .split('\n')
+      .filter((word) => word !== '')
+  }
+  expect(complete('pre')).toEqual(['predict'])
+  expect(complete('plan', '--keep-weights', 'd')).toEqual(['drained'])
+  expect(complete('--add-se')).toEqual(['--add-service', '--add-server'])
+  expect(complete('-a', '-t', '192.0.2.1:80', '--tun-t')).toEqual(['--tun-type'])
+  expect(complete('-A', '--tun-t')).toEqual([])
+  expect(complete('-A', '-t', 'x', '-s', 'm')).toEqual(['mh', 'msh', 'maglev'])
+  expect(complete('restore', '--p')).toEqual(['--partial'])
+  expect(complete('--netns', 'x', 'impact', '--rem')).toEqual(['--remove'])
+  expect(complete('dkms', 'st')).toEqual(['status'])
+})
+
+test('the man page has no warnings', () => {
+  const { PATH } = process.env
+  const said = execFileSync(
+    'sh',
+    [
+      '-c',
+      `command -v man > /dev/null || exit 0; man --warnings -l '${path('man/ipvs.8')}' 2>&1 > /dev/null`,
+    ],
+    { encoding: 'utf8', env: { PATH, LC_ALL: 'C.UTF-8', MANWIDTH: '100' } },
+  )
+  expect(said).toBe('')
+})

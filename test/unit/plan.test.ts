@@ -1,0 +1,382 @@
+// The planner, case by case: what is refused, what is kept, what a plan says.
+// SPDX-License-Identifier: MIT
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import {
+  apply,
+  type DesiredTable,
+  formatPlan,
+  type Plan,
+  type PlanOptions,
+  planBetween,
+  type Snapshot,
+} from '../../lib/index.ts'
+import { knowsScheduler } from '../../lib/plan/schedulers.ts'
+import { snapshotOf } from './plan-model.ts'
+
+const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
+const server = { address: '10.0.0.1', weight: 5 }
+const empty: Snapshot = { services: [], stable: true }
+const of = (...services: unknown[]): DesiredTable => ({ services }) as DesiredTable
+const planOf = (before: DesiredTable, after: DesiredTable, options?: PlanOptions): Plan =>
+  planBetween(snapshotOf(before), after, options)
+const kinds = ({ changes }: Plan): string[] => changes.map(({ kind }) => kind)
+
+test.each<[string, DesiredTable, string]>([
+  ['no object', null as never, 'desired: expected an object, got null'],
+  ['no list', {} as never, 'desired.services: expected an array'],
+  [
+    'an unknown field',
+    { ...of(), service: [] } as never,
+    "desired: unknown field 'service'; did you mean services?",
+  ],
+  ['a service that is none', of(web, 'web'), "services[1]: expected an object, got 'web'"],
+  [
+    'a misspelt setting',
+    of({ ...web, schedular: 'rr' }),
+    "services[0]: unknown field 'schedular'; did you mean scheduler?",
+  ],
+  ['a wrong port', of({ ...web, port: 65536 }), 'services[0].port: expected an integer 0..65535, got 65536'],
+  [
+    'servers that are no list',
+    of({ ...web, destinations: {} }),
+    'services[0].destinations: expected an array',
+  ],
+  [
+    'a misspelt setting of a server',
+    of({ ...web, destinations: [server, { address: '10.0.0.2', wieght: 1 }] }),
+    "services[0].destinations[1]: unknown field 'wieght'; did you mean weight?",
+  ],
+  [
+    'a negative weight',
+    of(web, { ...web, port: 81, destinations: [{ ...server, weight: -1 }] }),
+    'services[1].destinations[0].weight: expected an integer 0..2147483647, got -1',
+  ],
+  [
+    'a service named twice',
+    of({ protocol: 'tcp', address: '2001:db8::1', port: 80 }, web, {
+      protocol: 'tcp',
+      address: '2001:DB8:0::0.0.0.1',
+      port: 80,
+    }),
+    'services[2]: [2001:db8::1]:80/tcp is services[0] already',
+  ],
+  [
+    'a server named twice',
+    of({ ...web, destinations: [server, { address: '10.0.0.2' }, { address: '10.0.0.1', port: 80 }] }),
+    'services[0].destinations[2]: 10.0.0.1:80 is services[0].destinations[0] already',
+  ],
+  [
+    'direct routing to another port',
+    of({ ...web, destinations: [{ ...server, port: 8080 }] }),
+    'services[0].destinations[0].port: direct routing and tunneling cannot change the port, which is 80 at the service',
+  ],
+  [
+    'tunneling to another port',
+    of({ ...web, destinations: [{ ...server, port: 8080, forwarding: 'tunneling' }] }),
+    'services[0].destinations[0].port: direct routing and tunneling cannot change the port',
+  ],
+  [
+    'another family without a tunnel',
+    of({ ...web, destinations: [{ address: '2001:db8::1', forwarding: 'masquerading' }] }),
+    'services[0].destinations[0].address: another family than the service needs forwarding tunneling',
+  ],
+  [
+    'a family that the address is not of',
+    of({ ...web, family: 'ipv6' }),
+    'services[0].family: 192.0.2.10 is not of ipv6',
+  ],
+  [
+    'every port without persistence',
+    of({ ...web, port: 0 }),
+    'services[0].port: 0 (every port) needs persistence',
+  ],
+  [
+    'flags of a scheduler without names',
+    of({ ...web, schedulerFlags: ['port'] }),
+    'services[0].schedulerFlags: wlc gives',
+  ],
+])('%s is refused with its place', (_, desired, message) => {
+  expect(() => planBetween(empty, desired)).toThrow(message)
+})
+
+test.each<[PlanOptions, string]>([
+  [{ owns: 'all' as never }, 'options.owns: expected a function'],
+  [{ prune: true }, 'options.prune: true needs options.owns'],
+  [{ prune: 'services' as never }, "options.prune: expected true or false, got 'services'"],
+  [{ keepWeights: 'zero' as never }, 'options.keepWeights: expected true or false'],
+  [{ impact: -1 }, 'options.impact: expected an integer 0..'],
+  [{ dryRun: true } as never, "options: unknown field 'dryRun'"],
+])('options %j are refused', (options, message) => {
+  expect(() => planBetween(empty, of(), options)).toThrow(message)
+})
+
+test('a desired service that is foreign is refused; owns is asked with the usual spelling', () => {
+  const seen: unknown[] = []
+  const owns = (service: object): boolean => seen.push(service) > 1
+  const desired = of({ protocol: 'tcp', address: '2001:DB8::0001', port: 80 })
+  expect(() => planBetween(empty, desired, { owns })).toThrow('services[0]: [2001:db8::1]:80/tcp is foreign')
+  expect(seen).toEqual([{ protocol: 'tcp', address: '2001:db8::1', port: 80 }])
+})
+
+test('a scheduler that is known to be missing is refused unless forced; one that may be there is not', () => {
+  const desired = of(web, { ...web, port: 81, scheduler: 'wrrr' })
+  const message = 'services[1].scheduler: this host has no module ip_vs_wrrr'
+  expect(() => planBetween(empty, desired, {}, (name) => name !== 'wrrr')).toThrow(message)
+  expect(planBetween(empty, desired, { force: true }, () => false).changes).toHaveLength(2)
+  expect(planBetween(empty, desired, {}, () => undefined).changes).toHaveLength(2)
+  // What is in the table is there.
+  expect(planBetween(snapshotOf(desired), desired, {}, () => false).changes).toEqual([])
+})
+
+test('what this host has is told from its files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ipvs-plan-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const modules = join(folder, 'modules')
+  mkdirSync(modules)
+  const loaded = join(folder, 'loaded')
+  writeFileSync(loaded, 'ip_vs_maglev 16384 0 - Live 0x0\nip_vs 200704 2 ip_vs_maglev, Live 0x0\n')
+  const asked = ['rr', 'wrr', 'sh', 'maglev', 'my-own', 'other', 'none', 'r', 'rrr'] as const
+  const answers = () => asked.map(knowsScheduler(modules, loaded))
+  expect(answers()).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    true,
+    undefined,
+    undefined,
+    true,
+    undefined,
+    undefined,
+  ])
+  writeFileSync(
+    join(modules, 'modules.dep'),
+    'kernel/net/netfilter/ipvs/ip_vs_rr.ko.xz: kernel/net/netfilter/ipvs/ip_vs.ko.xz\n',
+  )
+  writeFileSync(join(modules, 'modules.builtin'), 'kernel/net/netfilter/ipvs/ip_vs_wrr.ko\n')
+  writeFileSync(
+    join(modules, 'modules.alias'),
+    'alias ip_vs_sh ip_vs_hashes\nalias ip_vs_my_own ip_vs_hashes\n',
+  )
+  expect(answers()).toEqual([true, true, true, true, true, false, true, false, false])
+})
+
+test('the flags of a hashing scheduler, the spelling of a mask, defaults in full: no change', () => {
+  const before = of({
+    ...web,
+    scheduler: 'sh',
+    schedulerFlags: ['port', 'fallback'],
+    persistence: { netmask: 24 },
+    destinations: [server],
+  })
+  const after = of({
+    ...web,
+    scheduler: 'sh',
+    schedulerFlags: ['flag-1', 'flag-2'],
+    persistence: { timeout: 360, netmask: '255.255.255.0', engine: null },
+    onePacket: false,
+    destinations: [
+      { ...server, port: 80, forwarding: 'direct-routing', upperThreshold: 0, lowerThreshold: 0 },
+    ],
+  })
+  expect(planOf(before, after).changes).toEqual([])
+  expect(planOf(after, before).changes).toEqual([])
+})
+
+test('what is not named is kept: settings, parts of persistence and tunnel, and all servers where none are listed', () => {
+  const tunnel = { type: 'gue', port: 6080, checksum: 'plain' }
+  const before = of({
+    ...web,
+    scheduler: 'sh',
+    schedulerFlags: ['port'],
+    persistence: { timeout: 100, netmask: 24 },
+    destinations: [{ ...server, forwarding: 'tunneling', tunnel, upperThreshold: 9 }],
+  })
+  expect(planOf(before, of(web)).changes).toEqual([])
+  const after = of({
+    ...web,
+    scheduler: 'rr',
+    persistence: { timeout: 50 },
+    destinations: [{ address: '10.0.0.1', tunnel: { port: 6081 } }],
+  })
+  expect(planOf(before, after).changes).toMatchObject([
+    {
+      kind: 'edit-service',
+      before: { scheduler: 'sh', persistence: { timeout: 100, netmask: '255.255.255.0' } },
+      after: { scheduler: 'rr', persistence: { timeout: 50, netmask: '255.255.255.0' } },
+    },
+    { kind: 'edit-destination', before: { tunnel }, after: { tunnel: { ...tunnel, port: 6081 } } },
+  ])
+  const [edit] = planOf(before, after).changes
+  expect(Object.keys(edit!.after!)).toEqual(['scheduler', 'persistence'])
+})
+
+test('a status names everything: an engine that it lacks is removed', () => {
+  const sip = { protocol: 'udp', address: '192.0.2.10', port: 5060, persistence: { engine: 'sip' } }
+  const without = { ...sip, persistence: {} }
+  expect(planOf(of(sip), of(without)).changes).toEqual([])
+  expect(planBetween(snapshotOf(of(sip)), snapshotOf(of(without))).changes).toMatchObject([
+    { kind: 'edit-service', after: { persistence: { engine: null } } },
+  ])
+})
+
+test('weights that are kept', () => {
+  const before = of({
+    ...web,
+    destinations: [
+      { address: '10.0.0.1', weight: 0 },
+      { address: '10.0.0.2', weight: 3 },
+    ],
+  })
+  const after = of({
+    ...web,
+    destinations: ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => ({ address, weight: 7 })),
+  })
+  expect(kinds(planOf(before, after))).toEqual(['add-destination', 'edit-destination', 'edit-destination'])
+  expect(planOf(before, after, { keepWeights: 'drained' }).changes).toMatchObject([
+    { destination: { address: '10.0.0.3' }, after: { weight: 7 } },
+    { destination: { address: '10.0.0.2' }, after: { weight: 7 } },
+  ])
+  expect(kinds(planOf(before, after, { keepWeights: true }))).toEqual(['add-destination'])
+})
+
+test('the order: what comes before what goes, edits in place', () => {
+  const old = { ...web, port: 81 }
+  const before = of(
+    {
+      ...web,
+      destinations: [
+        { address: '10.0.0.1', weight: 1 },
+        { address: '10.0.0.2', weight: 1 },
+        { address: '10.0.0.3', weight: 0 },
+      ],
+    },
+    { ...old, destinations: [server] },
+  )
+  const after = of(
+    {
+      ...web,
+      scheduler: 'rr',
+      destinations: [
+        { address: '10.0.0.1', weight: 0 },
+        { address: '10.0.0.3', weight: 1 },
+        { address: '10.0.0.4' },
+      ],
+    },
+    { ...web, port: 82, destinations: [server] },
+  )
+  expect(formatPlan(planOf(before, after, { owns: () => true, prune: true })).split('\n')).toEqual([
+    '+ 192.0.2.10:82/tcp: scheduler wlc',
+    '~ 192.0.2.10:80/tcp: scheduler wlc → rr',
+    '+ 10.0.0.4:80 of 192.0.2.10:80/tcp: forwarding direct-routing, weight 1',
+    '+ 10.0.0.1:82 of 192.0.2.10:82/tcp: forwarding direct-routing, weight 5',
+    '~ 10.0.0.3:80 of 192.0.2.10:80/tcp: weight 0 → 1',
+    '~ 10.0.0.1:80 of 192.0.2.10:80/tcp: weight 1 → 0',
+    '~ 10.0.0.2:80 of 192.0.2.10:80/tcp: weight 1 → 0, quiesced',
+    '- 10.0.0.2:80 of 192.0.2.10:80/tcp',
+    '- 192.0.2.10:81/tcp with 1 real server',
+    '3 to add, 3 to edit, 2 to delete',
+  ])
+  expect(formatPlan(planOf(after, after))).toBe('no changes')
+})
+
+test('prune: servers by default, services only of owns, nothing', () => {
+  const before = of(
+    { ...web, destinations: [server, { address: '10.0.0.2', weight: 0 }] },
+    { ...web, port: 81 },
+  )
+  const after = of({ ...web, destinations: [server] })
+  expect(kinds(planOf(before, after))).toEqual(['delete-destination'])
+  expect(kinds(planOf(before, after, { prune: false }))).toEqual([])
+  expect(kinds(planOf(before, after, { owns: () => true }))).toEqual(['delete-destination'])
+  expect(kinds(planOf(before, after, { owns: ({ port }) => port === 80, prune: true }))).toEqual([
+    'delete-destination',
+  ])
+  expect(planOf(before, after, { owns: () => true, prune: true }).changes[1]).toEqual({
+    kind: 'delete-service',
+    service: { ...web, port: 81 },
+    before: { scheduler: 'wlc', schedulerFlags: [], persistence: null, onePacket: false, destinations: [] },
+    after: null,
+  })
+})
+
+test('the share of clients that move, for schedulers that go by their address', () => {
+  const servers = [1, 2, 3, 4].map((i) => ({ address: `10.0.0.${i}`, weight: 10 }))
+  const hrw = { ...web, scheduler: 'hrw', destinations: servers }
+  const made = planOf(of(hrw), of({ ...hrw, destinations: servers.slice(1) }))
+  expect(made.impacts).toMatchObject([
+    { service: web, moved: expect.closeTo(0.25, 5), excess: 0, basis: 'exact' },
+  ])
+  expect(formatPlan(made)).toContain(
+    '192.0.2.10:80/tcp: 25.0 % of the clients get another real server (25.0 % at least)',
+  )
+  const sh = { ...hrw, scheduler: 'sh' }
+  expect(planOf(of(sh), of({ ...sh, destinations: servers.slice(1) })).impacts[0]!.moved).toBeGreaterThan(
+    0.25,
+  )
+  expect(planOf(of(hrw), of({ ...hrw, scheduler: 'msh' })).impacts[0]!.moved).toBeGreaterThan(0.5)
+  expect(
+    planOf(of(hrw), of({ ...hrw, destinations: servers.map((s) => ({ ...s, upperThreshold: 5 })) })).impacts,
+  ).toEqual([])
+  const rr = { ...hrw, scheduler: 'rr' }
+  expect(planOf(of(rr), of({ ...rr, destinations: servers.slice(1) })).impacts).toEqual([])
+  expect(planOf(of(), of(hrw)).impacts).toEqual([])
+  const omitted = planOf(of(hrw), of({ ...hrw, destinations: servers.slice(1) }), { impact: false })
+  expect(omitted).toMatchObject({ impacts: [], impactsOmitted: 1 })
+})
+
+test('what others made in a way that is refused here may stay and be edited; a new fault is refused', () => {
+  const odd: Snapshot = {
+    stable: true,
+    services: [
+      {
+        ...snapshotOf(of({ ...web, destinations: [server] })).services[0]!,
+        destinations: [
+          { ...snapshotOf(of({ ...web, destinations: [server] })).services[0]!.destinations[0]!, port: 8080 },
+        ],
+      },
+    ],
+  }
+  expect(planBetween(odd, odd).changes).toEqual([])
+  const weight = of({ ...web, destinations: [{ ...server, port: 8080, weight: 6 }] })
+  expect(kinds(planBetween(odd, weight))).toEqual(['edit-destination'])
+  const masquerading = of({ ...web, destinations: [{ ...server, port: 8080, forwarding: 'masquerading' }] })
+  expect(() =>
+    planOf(masquerading, of({ ...web, destinations: [{ ...server, port: 8080, forwarding: 'tunneling' }] })),
+  ).toThrow('services[0].destinations[0].port: direct routing and tunneling cannot change the port')
+})
+
+test.each<[string, unknown, string]>([
+  ['no plan', undefined, 'plan: expected an object'],
+  ['another version', { version: 2, changes: [], force: false }, 'plan.version: expected 1'],
+  ['no changes', { version: 1, force: false }, 'plan.changes: expected an array'],
+  [
+    'an unknown kind',
+    { version: 1, force: false, changes: [{ kind: 'flush' }] },
+    'plan.changes[0].kind: expected add-service',
+  ],
+  [
+    'a change without its server',
+    {
+      version: 1,
+      force: false,
+      changes: [{ kind: 'delete-destination', service: web, before: {}, after: null }],
+    },
+    'plan.changes[0]: expected an object, got undefined',
+  ],
+  [
+    'a wrong setting',
+    {
+      version: 1,
+      force: false,
+      changes: [{ kind: 'add-service', service: web, before: null, after: { scheduler: 3 } }],
+    },
+    'plan.changes[0].scheduler: expected a string',
+  ],
+])('apply refuses %s before anything is sent', async (_, made, message) => {
+  const director = new Proxy({}, { get: () => expect.fail('nothing may be sent') }) as never
+  await expect(apply(director, made as Plan)).rejects.toThrow(message)
+})

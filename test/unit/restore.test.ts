@@ -1,0 +1,106 @@
+// Restore: what would be refused is found before anything is changed; what was refused is named.
+// SPDX-License-Identifier: MIT
+
+import { expect, test } from 'vitest'
+import { type Director, restore } from '../../lib/index.ts'
+
+/** Notes what it is told; the verbs named in `refuse` fail. */
+const recorder = (refuse: (what: string) => boolean = () => false) => {
+  const calls: string[] = []
+  const call =
+    (name: string) =>
+    (key?: { address?: string; port?: number; state?: string }, to?: { address?: string }) => {
+      const what = [name, key?.address, to?.address].filter((word) => word !== undefined).join(' ')
+      calls.push(what)
+      return refuse(what) ? Promise.reject(new Error(`refused ${what}`)) : Promise.resolve()
+    }
+  const client = {
+    services: { add: call('add'), edit: call('edit'), delete: call('delete'), zero: call('zero') },
+    destinations: { add: call('add'), edit: call('edit'), delete: call('delete') },
+    daemons: { start: call('start'), stop: call('stop'), list: async () => [{ state: 'master' }] },
+    flush: call('flush'),
+    setTimeouts: call('set'),
+    snapshot: async () => ({
+      stable: true,
+      services: [
+        {
+          protocol: 'tcp',
+          address: '192.0.2.1',
+          port: 80,
+          family: 'ipv4',
+          destinations: [{ address: '10.0.0.1', port: 80 }],
+        },
+      ],
+    }),
+  }
+  return { calls, client: client as unknown as Director }
+}
+
+test('lines are carried out in their order', async () => {
+  const { calls, client } = recorder()
+  const text = '--set 1 2 3\n-A -t 192.0.2.2:80\n-a -t 192.0.2.2:80 -r 10.0.0.1\n-D -t 192.0.2.1:80\n'
+  expect(await restore(client, text)).toEqual({ done: 4, faults: [] })
+  expect(calls).toEqual(['set', 'add 192.0.2.2', 'add 192.0.2.2 10.0.0.1', 'delete 192.0.2.1'])
+})
+
+test('nothing is changed when the table would refuse a line', async () => {
+  const { calls, client } = recorder()
+  const text = [
+    '-A -t 192.0.2.1:80', // there
+    '-a -t 192.0.2.1:80 -r 10.0.0.1:80', // there
+    '-a -t 192.0.2.1:80 -r 10.0.0.2',
+    '-a -t 192.0.2.1:80 -r 10.0.0.2', // twice
+    '-e -t 192.0.2.1:80 -r 10.0.0.3', // absent
+    '-a -t 192.0.2.9:80 -r 10.0.0.3', // absent
+    '-D -t 192.0.2.1:80',
+    '-E -t 192.0.2.1:80', // gone
+    '-A -t [2001:db8:0::1]:80',
+    '-A -t [2001:db8::1]:80', // twice
+    '--start-daemon master', // runs
+    '--stop-daemon backup', // does not
+    '-C',
+    '-A -t [2001:db8::1]:80',
+  ].join('\n')
+  const error = await restore(client, text).catch((reason) => reason)
+  expect(error.faults.map(({ line }: { line: number }) => line)).toEqual([1, 2, 4, 5, 6, 8, 10, 11, 12])
+  expect(error.message).toContain('line 1: the service exists already (-A -t 192.0.2.1:80)')
+  expect(error.message).toContain('nothing was changed')
+  expect(calls).toEqual([])
+})
+
+test('clear: the lines take the place of what is there', async () => {
+  const { calls, client } = recorder()
+  await restore(client, '-A -t 192.0.2.1:80\n--start-daemon master --mcast-interface eth1\n', { clear: true })
+  expect(calls).toEqual(['flush', 'stop', 'add 192.0.2.1', 'start'])
+})
+
+test('partial: good lines are carried out, the others told', async () => {
+  const { calls, client } = recorder((what) => what === 'add 192.0.2.3')
+  const text = '-A -t 192.0.2.2:80\n-A -t nonsense!:80\n-A -t 192.0.2.3:80\n-A -t 192.0.2.4:80\n'
+  const { done, faults } = await restore(client, text, { partial: true })
+  expect(done).toBe(2)
+  expect(faults.map(({ line, message }) => `${line} ${message}`)).toEqual([
+    expect.stringMatching(/^2 .*nonsense/),
+    '3 refused add 192.0.2.3',
+  ])
+  expect(calls).toEqual(['add 192.0.2.2', 'add 192.0.2.3', 'add 192.0.2.4'])
+})
+
+test('a refusal that could not be foreseen ends it, and is told with how far it came', async () => {
+  const { calls, client } = recorder((what) => what === 'add 10.0.0.100')
+  const text = Array.from({ length: 5000 }, (_, i) => `-A -t 10.0.${i >> 8}.${i & 255}:80\n`).join('')
+  const error = await restore(client, text).catch((reason) => reason)
+  expect(error.message).toMatch(
+    /^line 101: refused add 10\.0\.0\.100 \(-A -t 10\.0\.0\.100:80\)\n\d+ of 5000 lines were carried out$/,
+  )
+  expect(calls.length).toBeLessThan(3000)
+})
+
+test('wrong arguments', async () => {
+  const { client } = recorder()
+  await expect(restore(client, 5 as never)).rejects.toThrow('text: expected a string')
+  await expect(restore(client, '', { partail: true } as never)).rejects.toThrow('did you mean partial?')
+  await expect(restore(client, '-A -t 192.0.2.2:80', { signal: AbortSignal.abort() })).rejects.toThrow(
+    'abort',
+  )
+})
