@@ -11,6 +11,7 @@ import {
   formatPlan,
   type Plan,
   type PlanOptions,
+  plan,
   planBetween,
   type Snapshot,
 } from '../../lib/index.ts'
@@ -120,6 +121,24 @@ test('a desired service that is foreign is refused; owns is asked with the usual
   const desired = of({ protocol: 'tcp', address: '2001:DB8::0001', port: 80 })
   expect(() => planBetween(empty, desired, { owns })).toThrow('services[0]: [2001:db8::1]:80/tcp is foreign')
   expect(seen).toEqual([{ protocol: 'tcp', address: '2001:db8::1', port: 80 }])
+})
+
+test('what is wrong by itself is said before the kernel is asked; a signal reaches the snapshot', async () => {
+  const asked: unknown[] = []
+  const director = {
+    snapshot: async (options: unknown) => {
+      asked.push(options)
+      return empty
+    },
+  } as never
+  await expect(plan(director, of(web, web))).rejects.toThrow(
+    'services[1]: 192.0.2.10:80/tcp is services[0] already',
+  )
+  await expect(plan(director, of(web), { prune: true })).rejects.toThrow('options.prune')
+  expect(asked).toEqual([])
+  const { signal } = new AbortController()
+  expect((await plan(director, of(web), { signal })).changes).toHaveLength(1)
+  expect(asked).toEqual([{ signal }])
 })
 
 test('a scheduler that is known to be missing is refused unless forced; one that may be there is not', () => {
