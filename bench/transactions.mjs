@@ -1,24 +1,21 @@
 // What part of a call passes in the native transaction: the kernel, and the copying to and from it.
 // SPDX-License-Identifier: MIT
-import { openSocket } from '../dist/netlink/socket.js'
+import { tracingChannel } from 'node:diagnostics_channel'
 
-/** Milliseconds of each transaction of synchronous clients while `body` runs. */
+/**
+ * Milliseconds of each transaction of the synchronous client while `body` runs. Watching costs, and while somebody watches
+ * the replies come in a Buffer of their own.
+ */
 export function transactionsOf(body) {
-  const socket = openSocket(undefined, 0)
-  const prototype = Object.getPrototypeOf(socket)
-  const { transactSync } = prototype
+  const channel = tracingChannel('ipvs:transaction')
   const list = []
-  prototype.transactSync = function (...args) {
-    const began = performance.now()
-    const replies = transactSync.apply(this, args)
-    list.push(performance.now() - began)
-    return replies
+  let began = 0
+  const start = () => {
+    began = performance.now()
   }
-  try {
-    body()
-  } finally {
-    prototype.transactSync = transactSync
-    socket.close()
-  }
+  const end = () => list.push(performance.now() - began)
+  channel.subscribe({ start, end })
+  body()
+  channel.unsubscribe({ start, end })
   return list
 }

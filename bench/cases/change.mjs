@@ -142,7 +142,7 @@ async function warmUp(times) {
 }
 
 export async function change({ quick, log }) {
-  const [rounds, times] = quick ? [1, 40] : [7, 400]
+  const [rounds, times] = quick ? [1, 40] : [5, 400]
   await warmUp(quick ? 40 : 3000)
   const rows = []
   for (const services of quick ? [10, 500] : [10, 1000, 10_000]) {
