@@ -238,7 +238,7 @@ export class Batch {
       if (reply.kind === 'end' && reply.errno === 0 && reply.extendedAck === undefined) {
         const answer = this.#answers[index]
         if (answer === undefined) this.#answers[index] = plain
-        else answer.ended = true
+        else if (answer !== plain) answer.ended = true
         return
       }
       const known = this.#answers[index]

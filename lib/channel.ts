@@ -120,8 +120,8 @@ export class Channel {
     }
   }
 
-  /** Asks for the family's number; true when it is another than before. */
-  *#learn(): Transactions<boolean> {
+  /** Asks for the family's number. */
+  *#learn(): Transactions<void> {
     let family: ReturnType<typeof familyReply>
     try {
       const { view, length } = yield {
@@ -134,17 +134,18 @@ export class Channel {
       throw isTransportError(error) ? unavailable(error.errno) : error
     }
     if ('errno' in family) throw unavailable(family.errno)
-    const changed = family.id !== this.#family
     this.#family = family.id
-    return changed
   }
 
   *#exchange(batch: Batch): Transactions<void> {
+    const family = this.#family
     let failure = yield* this.#transact(batch)
     // ENOENT for all: perhaps the module was unloaded and came back with another number, and no handler saw them.
     if (failure === undefined && batch.allFailedWith(ENOENT)) {
       try {
-        if (yield* this.#learn()) failure = yield* this.#transact(batch)
+        yield* this.#learn()
+        // Another batch may have learnt it meanwhile: what counts is the number that this one went out with.
+        if (this.#family !== family) failure = yield* this.#transact(batch)
       } catch (error) {
         if (!(error instanceof IpvsError) || error.reason !== 'ipvs-unavailable') return batch.settle()
         return batch.fail((request) => gone(request, error))
@@ -206,6 +207,11 @@ export class Channel {
     if (area === undefined) return repliesIn(socket.transactSync(bytes, count, this.deadline))
     const replies = socket.transactSync(bytes, count, this.deadline, area.bytes)
     return typeof replies === 'number' ? { view: area.view, length: replies } : repliesIn(replies)
+  }
+
+  /** Somebody is told of every transaction, and may keep what it was told. */
+  get traced(): boolean {
+    return transactions.hasSubscribers
   }
 
   get closed(): boolean {

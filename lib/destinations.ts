@@ -72,10 +72,12 @@ const byName = (family: number, replies: readonly WireMessage[]): ReadonlyMap<st
 }
 
 /** Real servers of a dump without the duplicates that a concurrent change makes. */
-const distinct = (family: number, replies: readonly WireMessage[]): readonly WireDestination[] =>
-  replies.length < ONE_PIECE
-    ? replies.map(({ destination }) => destination ?? {})
-    : [...byName(family, replies).values()]
+const distinct = (family: number, replies: readonly WireMessage[]): readonly WireDestination[] => {
+  if (replies.length >= ONE_PIECE) return [...byName(family, replies).values()]
+  const found: WireDestination[] = []
+  for (const { destination } of replies) if (destination !== undefined) found.push(destination)
+  return found
+}
 
 /** Makes of a dump what callers are given. */
 export const statusesOf =
@@ -124,7 +126,6 @@ const edited = (
 
 /** True when nothing is left to keep, so that there is no need to read first. */
 const namesAll = (settings: DestinationSettings): boolean => {
-  if (typeof settings !== 'object' || settings === null) return false // to be refused with the others
   const { forwarding, weight, upperThreshold, lowerThreshold, tunnel } = settings
   return (
     forwarding !== undefined &&
@@ -139,6 +140,15 @@ const namesTunnel = ({ type, port, checksum }: Tunnel = {}): boolean =>
   type === 'ipip' ||
   (type === 'gre' && checksum !== undefined) ||
   (port !== undefined && checksum !== undefined && type !== undefined)
+
+/** As namesAll; what cannot even be looked at is refused later, with the name of the field. */
+const isComplete = (settings: DestinationSettings): boolean => {
+  try {
+    return namesAll(settings)
+  } catch {
+    return false
+  }
+}
 
 /**
  * The real servers of a director's services. Calls may be made without awaiting those before: they take effect in
@@ -180,7 +190,7 @@ export class Destinations {
     settings: DestinationSettings,
     options: WriteOptions = noOptions,
   ): Promise<void> {
-    if (namesAll(settings)) {
+    if (isComplete(settings)) {
       const make = (): Request => {
         const wire = serviceKey(service)
         const key = destinationKey(wire, destination)
@@ -244,7 +254,7 @@ export class Destinations {
       const dump = destinationsOf(wire)
       const [found, list] = yield [
         oneService(wire),
-        { ...dump, share: `list of ${dump.share}`, digest: statusesOf(familyOf(wire)) },
+        { ...dump, share: undefined, digest: statusesOf(familyOf(wire)) }, // each caller gets objects of its own
       ]
       repliesOf(found)
       return digestOf<readonly DestinationStatus[]>(list)

@@ -17,7 +17,7 @@ export interface Request {
    * Readings with the same name in one step are made once and serve all who asked. Not for a reading that looks at
    * what a change before it in the same step did.
    */
-  readonly share?: string
+  readonly share?: string | undefined
   /** What is wanted of the replies, made while the kernel works on what follows; the outcome has it in their place. */
   readonly digest?: (replies: readonly WireMessage[]) => unknown
 }

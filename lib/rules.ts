@@ -12,8 +12,9 @@ const isPersistent = (service: WireService): boolean => (flagsOf(service) & abi.
 const serviceFault = (service: WireService): string | undefined => {
   const { fwmark, protocol, address, port, netmask, engine } = service
   const persistent = isPersistent(service)
-  if (persistent && netmask === 0) return 'persistence.netmask: 0 sends every client to one server'
-  if (fwmark !== undefined) return undefined
+  const narrow =
+    persistent && netmask === 0 ? 'persistence.netmask: 0 sends every client to one server' : undefined
+  if (fwmark !== undefined) return narrow
   if (!schedulable.has(protocol ?? 0)) return 'protocol: only tcp, udp and sctp are ever looked up'
   if (address !== undefined) {
     if (isUnspecified(address)) return 'address: no packet is sent to the unspecified address'
@@ -23,10 +24,10 @@ const serviceFault = (service: WireService): string | undefined => {
   }
   if (port === 0 && !persistent)
     return 'port: 0 (every port) needs persistence; without it every packet is dropped'
-  if (protocol === abi.protocols.udp) return undefined
+  if (protocol === abi.protocols.udp) return narrow
   if ((flagsOf(service) & abi.serviceFlags.onePacket) !== 0)
     return 'onePacket: only UDP is scheduled packet by packet'
-  return engine === 'sip' ? 'persistence.engine: sip reads UDP only' : undefined
+  return narrow ?? (engine === 'sip' ? 'persistence.engine: sip reads UDP only' : undefined)
 }
 
 const schedulable: ReadonlySet<number> = new Set(Object.values(abi.protocols))

@@ -5,7 +5,7 @@ import { AF_INET, AF_INET6, type WireService } from './abi.js'
 import { ONE_PIECE, statusesOf } from './destinations.js'
 import { IpvsError } from './errors.js'
 import { serviceFromWire } from './model/service.js'
-import { digestOf, type Outcome, repliesOf, type Task } from './request.js'
+import { digestOf, type Outcome, part, type Request, repliesOf, type Task } from './request.js'
 import { allServices, distinctServices, oneService } from './services.js'
 import type { DestinationStatus, Snapshot, SnapshotService } from './types.js'
 
@@ -33,7 +33,7 @@ export function* snapshot(): Task<Snapshot> {
     yield* read(known, listed)
     yield* verifyAbsent(known, listed)
     const settled = [...known.values()].every((reading) => reading.settled)
-    const stable = round > 1 && settled && sameKeys(before, listed) && sameKeys(known, listed)
+    const stable = round > 1 && settled && sameServices(before, listed) && sameKeys(known, listed)
     if (stable || round === ROUNDS) return { services: assemble(known, listed), stable }
     before = listed
   }
@@ -42,38 +42,63 @@ export function* snapshot(): Task<Snapshot> {
 const statuses4 = statusesOf(AF_INET)
 const statuses6 = statusesOf(AF_INET6)
 
-/** Reads the real servers of the listed services that are not known yet, or not for certain. */
+const serversOf = (service: WireService): Request => ({
+  command: 'getDest',
+  body: { service: identity(service) },
+  dump: true,
+  digest: service.family === AF_INET6 ? statuses6 : statuses4,
+})
+
+/** Reads the real servers of the listed services that are not known yet, not for certain, or of a service replaced. */
 function* read(known: Map<string, Reading>, listed: ReadonlyMap<string, WireService>): Task<void> {
-  const wanted = [...listed].filter(([name]) => known.get(name)?.settled !== true)
+  const wanted = [...listed].filter(([name, service]) => {
+    const reading = known.get(name)
+    return reading?.settled !== true || !sameSettings(reading.service, service)
+  })
   if (wanted.length === 0) return
-  const outcomes = yield wanted.map(([, service]) => ({
-    command: 'getDest',
-    body: { service: identity(service) },
-    dump: true,
-    digest: service.family === AF_INET6 ? statuses6 : statuses4,
-  }))
+  const outcomes = yield wanted.map(([, service]) => serversOf(service))
   const empty: [string, WireService][] = []
   wanted.forEach(([name, service], i) => {
     const destinations = digestOf<readonly DestinationStatus[]>(outcomes[i])
     if (destinations.length === 0) empty.push([name, service])
-    const earlier = known.get(name)?.destinations
-    const settled =
-      destinations.length < ONE_PIECE || (earlier !== undefined && sameServers(earlier, destinations))
-    known.set(name, { service, destinations, settled })
+    else take(known, name, service, destinations)
   })
-  yield* verifyPresent(known, empty)
+  yield* readEmpty(known, empty)
 }
 
-/** A service without real servers may be one that is gone: to the kernel both are an empty list. */
-function* verifyPresent(
+const take = (
+  known: Map<string, Reading>,
+  name: string,
+  service: WireService,
+  destinations: readonly DestinationStatus[],
+): void => {
+  const earlier = known.get(name)?.destinations
+  const settled =
+    destinations.length < ONE_PIECE || (earlier !== undefined && sameServers(earlier, destinations))
+  known.set(name, { service, destinations, settled })
+}
+
+/**
+ * A service without real servers may be one that is gone, or was at that moment: to the kernel both are an empty list.
+ * So both are asked for side by side.
+ */
+function* readEmpty(
   known: Map<string, Reading>,
   services: readonly (readonly [string, WireService])[],
 ): Task<void> {
   if (services.length === 0) return
-  const outcomes = yield services.map(([, service]) => oneService(identity(service)))
+  const outcomes = yield services.flatMap(([, service]) => [
+    { ...oneService(identity(service)), share: undefined },
+    serversOf(service),
+  ])
   services.forEach(([name], i) => {
-    if (isAbsent(outcomes[i])) known.delete(name)
-    else repliesOf(outcomes[i])
+    const found = outcomes[2 * i]
+    if (isAbsent(found)) {
+      known.delete(name)
+      return
+    }
+    const service = part(oneService({}), repliesOf(found), 'service')
+    take(known, name, service, digestOf<readonly DestinationStatus[]>(outcomes[2 * i + 1]))
   })
 }
 
@@ -104,7 +129,18 @@ const sameServers = (a: readonly DestinationStatus[], b: readonly DestinationSta
 const sameKeys = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean =>
   a.size === b.size && [...a.keys()].every((key) => b.has(key))
 
-/** In the order of the last list, with its settings; what only the question by name found comes last. */
+/** True when both lists have the same services, none of them replaced or edited in between. */
+const sameServices = (a: ReadonlyMap<string, WireService>, b: ReadonlyMap<string, WireService>): boolean =>
+  sameKeys(a, b) && [...a].every(([name, service]) => sameSettings(service, b.get(name)!))
+
+const sameSettings = (a: WireService, b: WireService): boolean =>
+  a.scheduler === b.scheduler &&
+  a.flags?.value === b.flags?.value &&
+  a.timeout === b.timeout &&
+  a.netmask === b.netmask &&
+  a.engine === b.engine
+
+/** In the order of the last list; what only the question by name found comes last. */
 const assemble = (
   known: ReadonlyMap<string, Reading>,
   listed: ReadonlyMap<string, WireService>,
@@ -113,7 +149,6 @@ const assemble = (
   return names.flatMap((name) => {
     const reading = known.get(name)
     if (reading === undefined) return []
-    const service = listed.get(name) ?? reading.service
-    return [{ ...serviceFromWire(service), destinations: reading.destinations }]
+    return [{ ...serviceFromWire(reading.service), destinations: reading.destinations }]
   })
 }

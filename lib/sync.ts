@@ -36,13 +36,14 @@ class SyncRunner implements Sync<Runner> {
     const { signal } = callOptions(options)
     const request = make()
     this.#admit(request, signal)
-    const memory = this.#spare ?? newMemory()
-    this.#spare = undefined // a subscriber of the trace may make a call of its own meanwhile
+    // Subscribers of the trace keep what they are given, and may make calls of their own meanwhile.
+    const memory = this.#channel.traced ? newMemory() : (this.#spare ?? newMemory())
+    this.#spare = undefined
     const batch = new Batch(false, memory.out)
     const place = batch.add(request)
     this.#channel.exchangeSync(batch, memory.area)
     const outcome = batch.outcome(place)
-    this.#spare = memory
+    if (!this.#channel.traced) this.#spare = memory
     return result(repliesOf(outcome))
   }
 

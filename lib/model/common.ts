@@ -49,21 +49,9 @@ export const hostPort = (
   return family === abi.AF_INET6 ? `[${host}]:${port ?? 0}` : `${host}:${port ?? 0}`
 }
 
+/** An object of its own: readings that are made once for several callers share what is read. */
 export const statsFromWire = (wide: WireStats64 | undefined, narrow: WireStats | undefined): Stats =>
-  isComplete(wide) ? wide : toStats(wide ?? narrow ?? {})
-
-/** As every kernel sends them: no need to make another object of the same fields. */
-const isComplete = (stats: WireStats64 | undefined): stats is Stats =>
-  stats?.conns !== undefined &&
-  stats.inPkts !== undefined &&
-  stats.outPkts !== undefined &&
-  stats.inBytes !== undefined &&
-  stats.outBytes !== undefined &&
-  stats.cps !== undefined &&
-  stats.inPps !== undefined &&
-  stats.outPps !== undefined &&
-  stats.inBps !== undefined &&
-  stats.outBps !== undefined
+  wide === undefined ? toStats(narrow ?? {}) : toStats(wide)
 
 const toStats = (counters: WireStats | WireStats64): Stats => ({
   conns: big(counters.conns),
