@@ -22,6 +22,7 @@ writes results.json, RESULTS.md and plots here and a table in the README. Takes 
 
   --quick      everything once and small, in a few minutes; writes nothing
   --only NAME  ${Object.keys(cases).join(', ')} codec or shares; may be repeated; writes nothing
+  --draw       measures nothing: makes tables and plots of the results that are there
   --host       on this host's own kernel, in new network namespaces (as root, where there is IPVS)
 `
 
@@ -78,9 +79,9 @@ const describe = ({ quick, host, only }) => ({
 
 /** Fails before the measurement and not after it. */
 async function findReport() {
-  const { checkMarkers, write } = await import('./report/write.mjs')
-  checkMarkers()
-  return write
+  const report = await import('./report/write.mjs')
+  report.checkMarkers()
+  return report
 }
 
 async function tablesOf(results) {
@@ -95,6 +96,7 @@ async function bench(argv) {
       quick: { type: 'boolean', default: false },
       host: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
+      draw: { type: 'boolean', default: false },
       help: { type: 'boolean' },
     },
   })
@@ -102,11 +104,16 @@ async function bench(argv) {
   const known = [...Object.keys(cases), ...Object.keys(hostCases)]
   const names = values.only ?? known
   for (const name of names) if (!known.includes(name)) throw new Problem(usage)
+  if (values.draw) {
+    const report = await findReport()
+    await report.write(report.saved())
+    return 0
+  }
   await setupMachine({ for: 'demo' })
   await setup()
   await build()
   const writes = !values.quick && values.only === undefined
-  const write = writes ? await findReport() : undefined
+  const report = writes ? await findReport() : undefined
   const inGuest = names.filter((name) => Object.hasOwn(cases, name))
   const { status, found } =
     inGuest.length > 0 ? await measure(inGuest, values) : { status: 0, found: { cases: {} } }
@@ -114,9 +121,10 @@ async function bench(argv) {
   for (const name of names)
     if (Object.hasOwn(hostCases, name)) found.cases[name] = await hostCases[name](values)
   const results = { ...describe(values), ...found }
+  report?.save(results)
   process.stdout.write(await tablesOf(results))
   if (status !== 0) throw new Problem(`bench: FAILED (status ${status})`)
-  await write?.(results)
+  await report?.write(results)
   return 0
 }
 

@@ -1,18 +1,24 @@
 // What part of a call passes in the native transaction: the kernel, and the copying to and from it.
 // SPDX-License-Identifier: MIT
-import { tracingChannel } from 'node:diagnostics_channel'
+import { openSocket } from '../dist/netlink/socket.js'
 
-/** Milliseconds of each transaction of the synchronous client while `body` runs. Watching costs, but not in between. */
+/** Milliseconds of each transaction of synchronous clients while `body` runs. */
 export function transactionsOf(body) {
-  const channel = tracingChannel('ipvs:transaction')
+  const socket = openSocket(undefined, 0)
+  const prototype = Object.getPrototypeOf(socket)
+  const { transactSync } = prototype
   const list = []
-  let began = 0
-  const start = () => {
-    began = performance.now()
+  prototype.transactSync = function (...args) {
+    const began = performance.now()
+    const replies = transactSync.apply(this, args)
+    list.push(performance.now() - began)
+    return replies
   }
-  const end = () => list.push(performance.now() - began)
-  channel.subscribe({ start, end })
-  body()
-  channel.unsubscribe({ start, end })
+  try {
+    body()
+  } finally {
+    prototype.transactSync = transactSync
+    socket.close()
+  }
   return list
 }

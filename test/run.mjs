@@ -16,9 +16,10 @@ import { runInVm } from './vm/run.mjs'
 const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
 
 Runs everything: formatting, lint and types; unit tests; the native code under sanitizers and a fuzzer
-(30 s); and the tests of client and schedulers in a machine that boots a distribution kernel. Sets up what is missing.
+(30 s); the tests of client and schedulers in a machine that boots a distribution kernel; and every benchmark once.
+Sets up what is missing.
 
-  --only JOB      check, unit, c, kmod, fuzz, asan, kernel or schedulers; may be repeated
+  --only JOB      check, unit, c, kmod, fuzz, asan, kernel, schedulers or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -131,7 +132,11 @@ const hostJobs = {
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
 }
 /** … and beside them what runs in the test machine. */
-const machineJobs = { kernel: kernelTests, schedulers: schedulerTests }
+const machineJobs = {
+  kernel: kernelTests,
+  schedulers: schedulerTests,
+  bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
+}
 
 async function runInTurn(jobs, only, options) {
   let total = noCounts

@@ -42,7 +42,6 @@ const ways = {
   'npm netlink, all at once': (namespace, operations) =>
     namespace.script('netlink.mjs', operations, operations),
   'npm netlink, 128 at once': (namespace, operations) => namespace.script('netlink.mjs', operations, 128),
-  'npm netlink, one by one': (namespace, operations) => namespace.script('netlink.mjs', operations, 1),
   async keepalived(namespace, operations) {
     return { time: await keepalived(namespace, operations / operationsFor(1)) }
   },
@@ -101,20 +100,27 @@ async function warmUp(operations, times) {
   for (let i = 0; i < times; i++) await Namespace.with((namespace) => ways.client(namespace, operations))
 }
 
-const atAnySize = ['client', 'client, new process', 'floor, batched', 'floor, one by one']
+const few = Object.fromEntries(
+  ['client', 'client, new process', 'floor, batched', 'floor, one by one'].map((name) => [name, ways[name]]),
+)
+/** With the floor beside them, which every ratio needs. */
+const slow = Object.fromEntries(
+  Object.entries(ways).filter(([name]) => name === 'floor, batched' || few[name] === undefined),
+)
 
 export async function load({ quick, log }) {
   const [small, large] = quick ? [1200, 6000] : [12_000, 100_000]
   await warmUp(small, quick ? 1 : 5)
-  const rows = await rowsOf(small, quick ? 1 : 7, ways)
+  const rows = await rowsOf(small, quick ? 1 : 9, few)
+  const [, ...others] = await rowsOf(small, quick ? 1 : 3, slow)
+  rows.push(...others)
   log(`${small} operations, all rivals`)
-  const part = quick ? 12 : 198
+  const part = quick ? 12 : 60
   const each = { 'floor, batched': ways['floor, batched'], 'ipvsadm, a process each': oneProcessEach(part) }
   const [, row] = await rowsOf(small, quick ? 1 : 3, each)
   rows.push({ ...row, measured: part })
   log(`${part} operations by a process each`)
-  const few = Object.fromEntries(atAnySize.map((name) => [name, ways[name]]))
-  rows.push(...(await rowsOf(large, quick ? 1 : 5, few)))
+  rows.push(...(await rowsOf(large, quick ? 1 : 3, few)))
   log(`${large} operations`)
   const syscalls = await callsOf(small, { brief: quick })
   log('system calls counted')

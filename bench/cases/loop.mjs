@@ -53,7 +53,7 @@ export async function loop({ quick, log }) {
   const chunks = [128, 256, 512, 2048, operations]
   const first = await measure(prepared, 256)
   await measure(prepared, 2048)
-  const runs = await inTurn(quick ? 1 : 5, chunks.map(String), (chunk) => measure(prepared, Number(chunk)))
+  const runs = await inTurn(quick ? 1 : 3, chunks.map(String), (chunk) => measure(prepared, Number(chunk)))
   log(`${operations} operations beside the event loop`)
   const of = (chunk, name) => figure(runs[chunk].map((run) => run[name]))
   return {

@@ -107,7 +107,7 @@ async function measure(namespace, services, { rounds, times }) {
 export async function read({ quick, log }) {
   const services = quick ? 200 : 2000
   const result = await Namespace.with((namespace) =>
-    measure(namespace, services, { rounds: quick ? 1 : 9, times: quick ? 50 : 500 }),
+    measure(namespace, services, { rounds: quick ? 1 : 7, times: quick ? 50 : 500 }),
   )
   log(`${services} services read`)
   return result

@@ -29,13 +29,18 @@ const link = (names) =>
   `\n## Plots\n\n${names.map((name) => `![${name}](plots/${name}.svg)\n`).join('\n')}
 Scheduler updates are measured in [schedulers/RESULTS.md](schedulers/RESULTS.md), section *Cost of a change*.\n`
 
+const resultsFile = join(bench, 'results.json')
+
+export const save = (results) => writeFileSync(resultsFile, `${JSON.stringify(results, null, 2)}\n`)
+export const saved = () => JSON.parse(readFileSync(resultsFile, 'utf8'))
+
+/** All but the results themselves. */
 export async function write(results) {
   const [before, after] = checkMarkers()
   const drawings = plots(results, readSchedulers())
   mkdirSync(join(bench, 'plots'), { recursive: true })
   for (const [name, specification] of Object.entries(drawings))
     writeFileSync(join(bench, 'plots', `${name}.svg`), await draw(specification))
-  writeFileSync(join(bench, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)
   writeFileSync(join(bench, 'RESULTS.md'), `${tables(results)}${link(Object.keys(drawings))}`)
   writeFileSync(readmeFile, `${before}${readme(results)}${after}`)
 }
