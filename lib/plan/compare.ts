@@ -4,7 +4,7 @@
 import type { WireDestination, WireService } from '../abi.js'
 import { destinationKey } from '../model/destination.js'
 import { serviceKey } from '../model/service.js'
-import type { DestinationStatus, ServiceKey, SnapshotService } from '../types.js'
+import type { DestinationStatus, ServiceKey, ServiceSettings, SnapshotService } from '../types.js'
 import { type Comparison, impactOf, movesClients } from './impacts.js'
 import { compareServers, compareServices, inPhases } from './order.js'
 import type { KnowsScheduler } from './schedulers.js'
@@ -12,12 +12,15 @@ import {
   addedDestination,
   addedService,
   destinationSettings,
+  type Edit,
   editOfDestination,
   editOfService,
   serviceState,
+  standsDestination,
+  standsService,
 } from './settings.js'
-import { at, type DesiredServer, hostPort, keyOf, nameOfStatus, type ReadService } from './table.js'
-import type { DestinationName, Plan, PlannedChange, PlanOptions } from './types.js'
+import { at, hostPort, keyOf, nameOfStatus, type ReadService } from './table.js'
+import type { DestinationName, Plan, PlannedChange, PlanOptions, ServiceState } from './types.js'
 
 /** PlanOptions with every default. */
 export interface Terms {
@@ -48,16 +51,18 @@ export const compare = (
   const current = new Map<string, SnapshotService>()
   for (const service of table) current.set(nameOfStatus(service), service)
   const units: Unit[] = []
-  for (const read of desired.values()) units.push(compareService(read, current.get(read.name), terms))
+  for (const read of desired.values()) {
+    const unit = compareService(read, current.get(read.name), terms)
+    if (unit !== undefined) units.push(unit)
+  }
   if (terms.prune === true) {
     for (const [name, service] of current) {
       if (!desired.has(name) && terms.owns?.(keyOf(serviceKey(service)))) units.push(deletion(service))
     }
   }
-  const changed = units.filter(({ changes }) => changes.length > 0)
-  changed.sort((a, b) => compareServices(a.wire, b.wire))
-  const changes = [...inPhases(changed.flatMap((unit) => unit.changes)).values()].flat()
-  const hashing = changed.filter(movesClients)
+  units.sort((a, b) => compareServices(a.wire, b.wire))
+  const changes = [...inPhases(units.flatMap((unit) => unit.changes)).values()].flat()
+  const hashing = units.filter(movesClients)
   const impacts = hashing.slice(0, terms.impact).flatMap((unit) => impactOf(unit) ?? [])
   return {
     changes,
@@ -83,7 +88,12 @@ const contents = (destination: DestinationStatus) => ({
 })
 const nameOf = ({ address, port }: DestinationName): DestinationName => ({ address, port })
 
-const compareService = (read: ReadService, current: SnapshotService | undefined, terms: Terms): Unit => {
+/** Undefined where nothing changes. */
+const compareService = (
+  read: ReadService,
+  current: SnapshotService | undefined,
+  terms: Terms,
+): Unit | undefined => {
   const { path, wire, key, service } = read
   const { force } = terms
   const changes: PlannedChange[] = []
@@ -94,71 +104,89 @@ const compareService = (read: ReadService, current: SnapshotService | undefined,
         '({ force: true } tries nevertheless)',
     )
   }
-  let settings = current && serviceState(current)
+  let edit: Edit<ServiceSettings> | undefined
   if (current === undefined) {
     const after = at(path, () => addedService(service, force))
     needScheduler(after.scheduler)
     changes.push({ kind: 'add-service', service: key, before: null, after })
-  } else {
-    const edit = at(path, () => editOfService(key, service, current, force))
+  } else if (!standsService(service, current)) {
+    edit = at(path, () => editOfService(key, service, current, force))
     needScheduler(edit?.after.scheduler)
-    if (edit !== undefined) {
-      settings = { ...serviceState(current), ...(edit.after as Partial<typeof settings>) }
-      changes.push({ kind: 'edit-service', service: key, ...edit })
-    }
+    if (edit !== undefined) changes.push({ kind: 'edit-service', service: key, ...edit })
   }
-  if (read.servers !== undefined) changes.push(...compareServersOf(read, read.servers, current, terms))
+  if (read.servers !== undefined) {
+    for (const change of compareServersOf(read, read.servers, current, terms)) changes.push(change)
+  }
+  if (changes.length === 0) return undefined
+  const settings = current && { ...serviceState(current), ...(edit?.after as Partial<ServiceState>) }
   return { wire, current, settings, changes }
 }
 
+const nothing: readonly never[] = []
+
 const compareServersOf = (
-  { path, wire, key }: ReadService,
-  wanted: ReadonlyMap<string, DesiredServer>,
+  read: ReadService,
+  wanted: ReadonlyMap<string, number>,
   current: SnapshotService | undefined,
   { keepWeights, prune, force }: Terms,
 ): readonly PlannedChange[] => {
+  const { path, wire, key, service } = read
   const found: ServerChange[] = []
-  const statuses = current?.destinations ?? []
+  const statuses = current?.destinations ?? nothing
   let met = 0
-  for (const status of statuses) {
-    const server = wanted.get(hostPort(status.address, status.port))
-    if (server !== undefined) {
-      met++
-      const keeps = keepWeights === 'drained' ? status.weight === 0 : keepWeights
-      const { destination, index } = server
-      const edit = at(path, () => editOfDestination(wire, destination, status, keeps, force), index)
-      if (edit === undefined) continue
-      found.push({
-        wire: destinationKey(wire, status),
-        changes: [{ kind: 'edit-destination', service: key, destination: nameOf(status), ...edit }],
-      })
-    } else if (prune !== false) {
-      found.push({ wire: destinationKey(wire, status), changes: removal(key, status) })
+  for (let i = 0; i < statuses.length; i++) {
+    const status = statuses[i]!
+    const index = indexOf(status, statuses.length - 1 - i, read, wanted)
+    if (index === undefined) {
+      if (prune !== false) found.push({ wire: destinationKey(wire, status), changes: removal(key, status) })
+      continue
     }
+    met++
+    const destination = service.destinations![index]!
+    const keeps = keepWeights === 'drained' ? status.weight === 0 : keepWeights
+    if (standsDestination(destination, status, keeps)) continue
+    const edit = at(path, () => editOfDestination(wire, destination, status, keeps, force), index)
+    if (edit === undefined) continue
+    found.push({
+      wire: destinationKey(wire, status),
+      changes: [{ kind: 'edit-destination', service: key, destination: nameOf(status), ...edit }],
+    })
   }
-  if (met < wanted.size) found.push(...additions({ path, wire, key }, wanted, statuses, force))
+  if (met < wanted.size) found.push(...additions(read, wanted, statuses, force))
   if (found.length > 1) found.sort((a, b) => compareServers(a.wire, b.wire))
   return found.flatMap(({ changes }) => changes)
 }
 
+/**
+ * Where the desired table has a server. Tables that were filled by a plan list their servers in the opposite order of
+ * their addresses, as the desired table may; then there is no name to be made and looked up.
+ */
+const indexOf = (
+  { address, port }: DestinationStatus,
+  guess: number,
+  { wire, service }: ReadService,
+  wanted: ReadonlyMap<string, number>,
+): number | undefined => {
+  const guessed = service.destinations![guess]
+  if (guessed?.address === address && (guessed.port ?? wire.port ?? 0) === port) return guess
+  return wanted.get(hostPort(address, port))
+}
+
 const additions = (
-  { path, wire, key }: Pick<ReadService, 'path' | 'wire' | 'key'>,
-  wanted: ReadonlyMap<string, DesiredServer>,
+  { path, wire, key, service }: ReadService,
+  wanted: ReadonlyMap<string, number>,
   statuses: readonly DestinationStatus[],
   force: boolean,
 ): readonly ServerChange[] => {
   const present = new Set(statuses.map(({ address, port }) => hostPort(address, port)))
-  return [...wanted].flatMap(([name, { index, destination }]) => {
+  return [...wanted].flatMap(([name, index]) => {
     if (present.has(name)) return []
+    const destination = service.destinations![index]!
     const to = destinationKey(wire, destination)
     const after = at(path, () => addedDestination(wire, destination, force), index)
     const whom = { address: addressOf(name), port: to.port ?? 0 }
-    return [
-      {
-        wire: to,
-        changes: [{ kind: 'add-destination', service: key, destination: whom, before: null, after }],
-      },
-    ]
+    const change = { kind: 'add-destination', service: key, destination: whom, before: null, after } as const
+    return [{ wire: to, changes: [change] }]
   })
 }
 

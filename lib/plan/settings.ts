@@ -56,7 +56,7 @@ export const sameSetting = (field: string, a: unknown, b: unknown): boolean => {
   return isDeepStrictEqual(a, b)
 }
 
-/** Every named field of `wanted` stands in `current` as it is written: most of a table, most of the time. */
+/** Every named field of `wanted` stands in `current` as it is written. */
 const holds = (wanted: object | null | undefined, current: object | null | undefined): boolean => {
   if (wanted === undefined) return true
   if (!wanted || !current) return wanted === current
@@ -81,6 +81,15 @@ export const addedService = (service: Service, force: boolean): ServiceState => 
   return serviceState(serviceFromWire(wire))
 }
 
+/** Every setting that is named stands there as it is written. */
+export const standsService = (wanted: ServiceSettings, current: ServiceState): boolean =>
+  (wanted.scheduler === undefined || wanted.scheduler === current.scheduler) &&
+  (wanted.onePacket === undefined || wanted.onePacket === current.onePacket) &&
+  (wanted.schedulerFlags === undefined ||
+    wanted.schedulerFlags === current.schedulerFlags ||
+    isDeepStrictEqual(wanted.schedulerFlags, current.schedulerFlags)) &&
+  holds(wanted.persistence, current.persistence)
+
 /** Undefined where nothing changes. @throws TypeError or RangeError naming the field. */
 export const editOfService = (
   key: Service,
@@ -88,14 +97,6 @@ export const editOfService = (
   current: ServiceState,
   force: boolean,
 ): Edit<ServiceSettings> | undefined => {
-  const same =
-    (wanted.scheduler === undefined || wanted.scheduler === current.scheduler) &&
-    (wanted.onePacket === undefined || wanted.onePacket === current.onePacket) &&
-    (wanted.schedulerFlags === undefined ||
-      wanted.schedulerFlags === current.schedulerFlags ||
-      isDeepStrictEqual(wanted.schedulerFlags, current.schedulerFlags)) &&
-    holds(wanted.persistence, current.persistence)
-  if (same) return undefined
   const whole: Service = {
     ...key,
     scheduler: wanted.scheduler ?? current.scheduler,
@@ -148,6 +149,18 @@ const mergedTunnel = (forwarding: unknown, wanted: Tunnel | undefined, current: 
   return type === current.tunnel.type ? merged(current.tunnel, wanted) : wanted
 }
 
+/** As standsService(); the weight does not matter where it is kept. */
+export const standsDestination = (
+  wanted: DestinationSettings,
+  current: DestinationSettings,
+  keepWeight: boolean,
+): boolean =>
+  (wanted.weight === undefined || keepWeight || wanted.weight === current.weight) &&
+  (wanted.forwarding === undefined || wanted.forwarding === current.forwarding) &&
+  (wanted.upperThreshold === undefined || wanted.upperThreshold === current.upperThreshold) &&
+  (wanted.lowerThreshold === undefined || wanted.lowerThreshold === current.lowerThreshold) &&
+  holds(wanted.tunnel, current.tunnel)
+
 /** Undefined where nothing changes. @throws TypeError or RangeError naming the field. */
 export const editOfDestination = (
   service: WireService,
@@ -157,13 +170,6 @@ export const editOfDestination = (
   force: boolean,
 ): Edit<DestinationSettings> | undefined => {
   const weight = keepWeight ? undefined : wanted.weight
-  const same =
-    (weight === undefined || weight === current.weight) &&
-    (wanted.forwarding === undefined || wanted.forwarding === current.forwarding) &&
-    (wanted.upperThreshold === undefined || wanted.upperThreshold === current.upperThreshold) &&
-    (wanted.lowerThreshold === undefined || wanted.lowerThreshold === current.lowerThreshold) &&
-    holds(wanted.tunnel, current.tunnel)
-  if (same) return undefined
   const { address, port } = current
   const forwarding = wanted.forwarding ?? current.forwarding
   const wire = destinationToWire(service, {

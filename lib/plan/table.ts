@@ -16,12 +16,6 @@ import { serviceKey, serviceName, serviceToWire } from '../model/service.js'
 import type { Destination, Service, ServiceKey, ServiceStatus } from '../types.js'
 import type { DesiredService, DesiredTable } from './types.js'
 
-export interface DesiredServer {
-  /** In the list of its service. */
-  readonly index: number
-  readonly destination: Destination
-}
-
 export interface ReadService {
   /** Where it stands: `services[3]`. */
   readonly path: string
@@ -30,8 +24,8 @@ export interface ReadService {
   readonly wire: WireService
   readonly key: ServiceKey
   readonly service: DesiredService
-  /** By `10.0.0.2:80`; undefined where the desired table does not speak of real servers. */
-  readonly servers: ReadonlyMap<string, DesiredServer> | undefined
+  /** By `10.0.0.2:80` the index in its `destinations`; undefined where it does not speak of real servers. */
+  readonly servers: ReadonlyMap<string, number> | undefined
 }
 
 const tableFields = new Set(['services', 'stable', '$schema'])
@@ -143,20 +137,20 @@ const readServers = (
   wire: WireService,
   destinations: readonly Destination[] | undefined,
   path: string,
-): ReadonlyMap<string, DesiredServer> | undefined => {
+): ReadonlyMap<string, number> | undefined => {
   if (destinations === undefined) return undefined
   if (!Array.isArray(destinations)) throw new TypeError(`${path}.destinations: expected an array`)
   const family = wire.family ?? 0
-  const found = new Map<string, DesiredServer>()
+  const found = new Map<string, number>()
   for (const [index, destination] of destinations.entries()) {
     const name =
       plainName(wire, destination) ??
       at(path, () => destinationName(destinationToWire(wire, destination), family), index)
     const twin = found.get(name)
     if (twin !== undefined) {
-      throw new RangeError(`${placeOf(path, index)}: ${name} is ${placeOf(path, twin.index)} already`)
+      throw new RangeError(`${placeOf(path, index)}: ${name} is ${placeOf(path, twin)} already`)
     }
-    found.set(name, { index, destination })
+    found.set(name, index)
   }
   return found
 }

@@ -6,7 +6,15 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { commands } from '../../lib/abi.ts'
-import { apply, type DesiredTable, formatPlan, type Plan, type PlannedChange, plan } from '../../lib/index.ts'
+import {
+  apply,
+  type DesiredTable,
+  formatPlan,
+  type Plan,
+  type PlannedChange,
+  plan,
+  planBetween,
+} from '../../lib/index.ts'
 import { namespace, open, openSync } from './namespace.ts'
 import { slowness } from './slowness.ts'
 import { writesOf } from './writes.ts'

@@ -83,6 +83,38 @@ test('every prefix is safe: a service never has fewer servers than both before a
   )
 })
 
+test('settings that are not named are kept, and weights where they are to be', () => {
+  fc.assert(
+    fc.property(
+      tables,
+      fc.constantFrom(false, true, 'drained' as const),
+      ({ before, after }, keepWeights) => {
+        const start = snapshotOf(before)
+        const end = carriedOut(start, planBetween(start, after, { ...all, keepWeights }))
+        const byName = (table: Snapshot) =>
+          new Map(table.services.map((service) => [nameOfService(service), service]))
+        const [first, last] = [byName(start), byName(end)]
+        for (const wanted of after.services) {
+          const [was, is] = [first.get(nameOfService(wanted)), last.get(nameOfService(wanted))!]
+          if (was === undefined) continue
+          for (const field of ['scheduler', 'persistence', 'onePacket'] as const) {
+            if (wanted[field] === undefined) expect(is[field]).toEqual(was[field])
+          }
+          for (const server of wanted.destinations!) {
+            const same = ({ address, port }: typeof server): boolean =>
+              address === server.address && port === server.port
+            const [old, now] = [was.destinations.find(same), is.destinations.find(same)!]
+            const kept =
+              old !== undefined && (keepWeights === true || (keepWeights === 'drained' && old.weight === 0))
+            expect(now.weight).toBe(kept ? old.weight : (server.weight ?? old?.weight ?? 1))
+          }
+        }
+      },
+    ),
+    runs,
+  )
+})
+
 test('the order of the desired table is all the same', () => {
   fc.assert(
     fc.property(tables, ({ before, after }) => {
