@@ -84,7 +84,9 @@ test('save and restore', () => {
 
 test('whom a change moves', () => {
   const [, code] = /\n\n((?: {4}[^\n]*\n|\n)*? {4}impact\(before, after\)[^\n]*)/.exec(readme)!
-  run(namespace(), code!.replace(/^ {4}/gm, ''))
+  const printing = code!.replace(/^ {4}/gm, '').replace('impact(before', 'const change = impact(before')
+  const asked = '\nconsole.log(change.excess, change.moved === change.minimum, change.moved > 0)'
+  expect(run(namespace(), printing + asked)).toEqual(['0 true true'])
 })
 
 /** A folder whose `ipvs`, and `ipvsadm`, are the command line of this checkout. */

@@ -131,11 +131,11 @@ test('64-bit counters come through whole', () => {
     outPkts: (1n << 53n) + 1n,
     inBytes: all,
     outBytes: 0n,
-    cps: 1n,
-    inPps: 2n,
-    outPps: 3n,
-    inBps: 4n,
-    outBps: 5n,
+    cps: 1,
+    inPps: 2,
+    outPps: 3,
+    inBps: 4,
+    outBps: 5,
   }
   const narrow = {
     ...stats64,
@@ -246,7 +246,7 @@ const seedReplies = (): Uint8Array[] => {
     stamp(out.view, 0, 32, 2, 1)
     return out.bytes.slice(0, out.length)
   }
-  const stats64 = { conns: 1n, inPkts: 2n, outPkts: 3n, inBytes: 4n, outBytes: 5n, cps: 6n, inPps: 7n }
+  const stats64 = { conns: 1n, inPkts: 2n, outPkts: 3n, inBytes: 4n, outBytes: 5n, cps: 6, inPps: 7 }
   const stats = { conns: 1, inPkts: 2, outPkts: 3, inBytes: 4n, outBytes: 5n }
   const web = serviceToWire({
     protocol: 'tcp',

@@ -18,7 +18,10 @@ const written = (body: WireMessage, write: (out: Writer, body: WireMessage) => v
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
-const pairs = service.chain((of) => fc.record({ of: fc.constant(of), server: destinationOf(of) }))
+const pairs = fc.record({
+  of: service,
+  server: fc.constantFrom('ipv4' as const, 'ipv6' as const).chain((family) => destinationOf(family, 80)),
+})
 const counter = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
 const rate = fc.nat(2 ** 31 - 1)
 const stats64 = fc.record({
