@@ -4,6 +4,10 @@ import { slowness } from './test/kernel/slowness.ts'
 
 /** These need the modules of kmod/, built for the kernel of the machine. */
 const schedulers = 'test/kernel/schedulers*.test.ts'
+/** What operates a director: policy and command line. */
+const operation = ['plan*', 'reconcile', 'drain', 'watch', 'cli*', 'readme'].map(
+  (name) => `test/kernel/${name}.test.ts`,
+)
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
 
@@ -22,10 +26,11 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
-          exclude: [schedulers, debug],
+          exclude: [schedulers, debug, ...operation],
           ...inMachine,
         },
       },
+      { test: { name: 'operation', include: operation, ...inMachine } },
       { test: { name: 'schedulers', include: [schedulers], ...inMachine } },
       { test: { name: 'debug', include: [schedulers, debug], ...inMachine } },
     ],

@@ -19,7 +19,8 @@ Runs everything: formatting, lint and types; unit tests; the native code under s
 (30 s); the tests of client and schedulers in a machine that boots a distribution kernel; and every benchmark once.
 Sets up what is missing.
 
-  --only JOB      check, unit, c, kmod, fuzz, asan, kernel, schedulers or bench; may be repeated
+  --only JOB      check, unit, c, kmod, fuzz, asan, operation, kernel, schedulers
+                  or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -130,8 +131,9 @@ const hostJobs = {
   kmod: () => counted('make', '--no-print-directory', '-C', 'test/kmod', 'check'),
   asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
+  operation: ({ kernel }) => testsInMachine('operation', { kernel }),
 }
-/** … and beside them what runs in the test machine. */
+/** … and beside them what runs in test machines only. */
 const machineJobs = {
   kernel: kernelTests,
   schedulers: schedulerTests,
