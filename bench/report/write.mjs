@@ -27,7 +27,7 @@ function readSchedulers() {
 
 const link = (names) =>
   `\n## Plots\n\n${names.map((name) => `![${name}](plots/${name}.svg)\n`).join('\n')}
-Scheduler updates are measured in [schedulers/RESULTS.md](schedulers/RESULTS.md), section *Cost of a change*.\n`
+Where the time goes: [PROFILE.md](PROFILE.md). Scheduler updates are measured in [schedulers/RESULTS.md](schedulers/RESULTS.md), section *Cost of a change*.\n`
 
 const resultsFile = join(bench, 'results.json')
 
