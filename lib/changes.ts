@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 
 import { isDeepStrictEqual } from 'node:util'
+import { destinationFields, hostPort, nameOfStatus, serviceFields } from './objects.js'
 import type {
-  DestinationKey,
   DestinationSettings,
   DestinationStatus,
   ServiceSettings,
@@ -41,18 +41,6 @@ export type TableChange =
       readonly fields: readonly FieldChange<keyof DestinationSettings>[]
     }
 
-/** The identity of a service as the kernel spells it. */
-export const serviceId = (service: ServiceStatus): string =>
-  service.fwmark === undefined
-    ? `${service.protocol} ${service.address} ${service.port}`
-    : `${service.family} mark ${service.fwmark}`
-
-/** The identity of a real server within its service. */
-export const destinationId = ({ address, port }: DestinationKey): string => `${address} ${port}`
-
-const serviceFields = ['scheduler', 'schedulerFlags', 'persistence', 'onePacket'] as const
-const destinationFields = ['forwarding', 'weight', 'upperThreshold', 'lowerThreshold', 'tunnel'] as const
-
 const fieldChanges = <Field extends string>(
   fields: readonly Field[],
   before: { readonly [K in Field]?: unknown },
@@ -72,28 +60,28 @@ export const tableChanges = (
   before: readonly SnapshotService[],
   after: readonly SnapshotService[],
 ): readonly TableChange[] => {
-  const [old, now] = [byId(before, serviceId), byId(after, serviceId)]
-  const present = after.flatMap((service) => changesOf(old.get(serviceId(service)), service))
-  const removed = before.filter((service) => !now.has(serviceId(service)))
+  const [old, now] = [byId(before, nameOfStatus), byId(after, nameOfStatus)]
+  const present = after.flatMap((service) => changesOf(old.get(nameOfStatus(service)), service))
+  const removed = before.filter((service) => !now.has(nameOfStatus(service)))
   return [...present, ...removed.flatMap(removal)]
 }
 
 const changesOf = (before: SnapshotService | undefined, after: SnapshotService): TableChange[] => {
   const service = withoutDestinations(after)
-  const old = byId(before?.destinations ?? [], destinationId)
-  const now = byId(after.destinations, destinationId)
+  const old = byId(before?.destinations ?? [], hostPort)
+  const now = byId(after.destinations, hostPort)
   const fields = before === undefined ? [] : fieldChanges(serviceFields, before, after)
   return [
     ...(before === undefined ? [{ type: 'service-added', service } as const] : []),
     ...(fields.length > 0 ? [{ type: 'service-changed', service, fields } as const] : []),
     ...after.destinations.flatMap((destination): TableChange[] => {
-      const earlier = old.get(destinationId(destination))
+      const earlier = old.get(hostPort(destination))
       if (earlier === undefined) return [{ type: 'destination-added', service, destination }]
       const fields = fieldChanges(destinationFields, earlier, destination)
       return fields.length > 0 ? [{ type: 'destination-changed', service, destination, fields }] : []
     }),
     ...[...old.values()]
-      .filter((destination) => !now.has(destinationId(destination)))
+      .filter((destination) => !now.has(hostPort(destination)))
       .map((destination) => ({ type: 'destination-removed', service, destination }) as const),
   ]
 }

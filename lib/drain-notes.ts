@@ -1,6 +1,7 @@
 // Notes of a drain: what persistence, UDP, the scheduler and the kernel's settings make of a quiesced server.
 // SPDX-License-Identifier: MIT
 
+import { refusesQuiesced } from './quiesced.js'
 import type { Sysctls } from './sysctls.js'
 import type { DestinationStatus, ServiceStatus, Timeouts } from './types.js'
 
@@ -74,12 +75,9 @@ const datagrams: Rule = ({ service, destination, timeouts }) => {
   )
 }
 
-/** They choose by hash alone; `fallback` (sh, mh) makes them look further. dh has no such flag. */
 const schedulerRefuses: Rule = ({ service, others, deleted }) => {
-  const { scheduler, schedulerFlags } = service
-  const looksFurther = scheduler !== 'dh' && schedulerFlags.includes('fallback')
-  if (!['sh', 'mh', 'dh'].includes(scheduler) || looksFurther || deleted || others.length === 0)
-    return undefined
+  if (!refusesQuiesced(service) || deleted || others.length === 0) return undefined
+  const { scheduler } = service
   const remedy = scheduler === 'dh' ? '' : '; the scheduler flag fallback sends them elsewhere'
   return tell(
     'scheduler-refuses',

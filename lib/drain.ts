@@ -5,7 +5,7 @@ import * as check from './check.js'
 import type { Destinations } from './destinations.js'
 import type { Director } from './director.js'
 import { type DrainNote, drainNotes } from './drain-notes.js'
-import { IpvsError } from './errors.js'
+import { unlessGone } from './gone.js'
 import { pause } from './pause.js'
 import type { Services } from './services.js'
 import type { Sysctls } from './sysctls.js'
@@ -213,14 +213,6 @@ async function* run(
 /** True when this call deleted it; false when somebody else was faster. */
 const remove = async (client: DrainClient, key: ServiceKey, server: DestinationStatus): Promise<boolean> =>
   (await unlessGone(client.destinations.delete(key, server).then(() => true))) ?? false
-
-/** Undefined when service or server are no longer there. */
-const unlessGone = <T>(reply: Promise<T>): Promise<T | undefined> =>
-  reply.catch((error: unknown) => {
-    const gone = error instanceof IpvsError && /^no-such-(service|destination)$/.test(error.reason)
-    if (!gone) throw error
-    return undefined
-  })
 
 /**
  * Gives a quiesced real server its weight back; all else is kept. A drain of it that is going on, in whatever process,

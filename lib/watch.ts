@@ -1,11 +1,12 @@
 // Watch: the table read again and again, what changed between two readings, and rates.
 // SPDX-License-Identifier: MIT
 
-import { destinationId, serviceId, type TableChange, tableChanges } from './changes.js'
+import { type TableChange, tableChanges } from './changes.js'
 import * as check from './check.js'
 import type { Destinations } from './destinations.js'
 import type { Director } from './director.js'
-import { IpvsError } from './errors.js'
+import { unlessGone } from './gone.js'
+import { hostPort, nameOfStatus } from './objects.js'
 import { nextPoint, pause } from './pause.js'
 import { type Gauge, measure, type Rates } from './rates.js'
 import type { Services } from './services.js'
@@ -55,7 +56,8 @@ const fields = new Set(['interval', 'signal'])
  * events: what comes and goes between two readings is not seen, and of several changes to one setting only the sum.
  *
  * Readings never overlap and do not drift: one that takes longer than the interval, or a slow consumer, skips points of
- * time. What a reading lacks while others change the table counts as removed only when asking for it by name confirms it.
+ * time. What a reading lacks while others change the table counts as removed only when asking for the service by name, or
+ * another list of its real servers, confirms it.
  *
  * Ends without an error when the signal aborts; leaving the loop needs no signal. (`return()` called from elsewhere takes
  * effect when the wait for the next reading is over: the signal is faster.)
@@ -120,13 +122,13 @@ const confirm = async (
   services: readonly SnapshotService[],
   options: CallOptions,
 ): Promise<readonly SnapshotService[]> => {
-  const known = new Map(before.map((service) => [serviceId(service), service]))
-  const found = new Set(services.map(serviceId))
-  const lost = before.filter((service) => !found.has(serviceId(service)))
+  const known = new Map(before.map((service) => [nameOfStatus(service), service]))
+  const found = new Set(services.map(nameOfStatus))
+  const lost = before.filter((service) => !found.has(nameOfStatus(service)))
   const [present, returned] = await Promise.all([
     Promise.all(
       services.map((service) => {
-        const { destinations } = known.get(serviceId(service)) ?? service
+        const { destinations } = known.get(nameOfStatus(service)) ?? service
         return refill(client, service, destinations, options)
       }),
     ),
@@ -135,6 +137,7 @@ const confirm = async (
         const status = await unlessGone(client.services.get(service, options))
         const bare =
           status && (await refill(client, { ...status, destinations: [] }, service.destinations, options))
+        // That list took the place of the snapshot's: what it lacks is looked for in another.
         return bare && (await refill(client, bare, service.destinations, options))
       }),
     ),
@@ -149,19 +152,13 @@ const refill = async (
   before: readonly DestinationStatus[],
   options: CallOptions,
 ): Promise<SnapshotService | undefined> => {
-  const found = new Set(service.destinations.map(destinationId))
-  if (before.every((server) => found.has(destinationId(server)))) return service
+  const found = new Set(service.destinations.map(hostPort))
+  if (before.every((server) => found.has(hostPort(server)))) return service
   const again = await unlessGone(client.destinations.list(service, options))
   if (again === undefined) return undefined
-  const missed = again.filter((server) => !found.has(destinationId(server)))
+  const missed = again.filter((server) => !found.has(hostPort(server)))
   return { ...service, destinations: [...service.destinations, ...missed] }
 }
-
-const unlessGone = <T>(reply: Promise<T>): Promise<T | undefined> =>
-  reply.catch((error: unknown) => {
-    if (!(error instanceof IpvsError && error.reason === 'no-such-service')) throw error
-    return undefined
-  })
 
 /** The table with rates, and what to remember for the next time. */
 const rate = (
@@ -176,8 +173,8 @@ const rate = (
     return { ...object, rates: gauge.rates }
   }
   const all = services.map((service): WatchedService => {
-    const id = serviceId(service)
-    const destinations = service.destinations.map((server) => rated(`${id} ${destinationId(server)}`, server))
+    const id = nameOfStatus(service)
+    const destinations = service.destinations.map((server) => rated(`${id} ${hostPort(server)}`, server))
     return { ...rated(id, service), destinations }
   })
   return { services: all, gauges }

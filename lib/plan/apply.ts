@@ -67,7 +67,8 @@ class Failures {
  * not be added. Apply the plan again, or a new one, and what is missing is made up for.
  *
  * What somebody else did meanwhile is no failure where it comes to the same; an edit of what is no longer as the plan
- * saw it, and the deletion of a service that changed, are skipped as `changed`.
+ * saw it, the deletion of a service that changed, and that of a real server which got a weight again, are skipped as
+ * `changed`.
  * @throws TypeError or RangeError naming the field, before anything is sent. All that comes later is in the result.
  */
 export const apply = async (

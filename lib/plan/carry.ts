@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: MIT
 
 import type { Director } from '../director.js'
+import { isReason, unlessGone } from '../gone.js'
 import type { WriteOptions } from '../types.js'
-import { type Current, differences, isAsBefore, isReason } from './current.js'
+import { type Current, differences, isAsBefore } from './current.js'
 import { formatChange } from './format.js'
-import { nameOfServer } from './table.js'
+import { destinationSettings } from './settings.js'
 import type { ChangeOutcome, PlannedChange } from './types.js'
 
 type Kind<K extends PlannedChange['kind']> = Extract<PlannedChange, { kind: K }>
@@ -58,7 +59,7 @@ const addDestination = async (
     return true
   } catch (error) {
     if (!isReason(error, 'destination-exists')) throw error
-    const found = (await current.servers(service))?.get(nameOfServer(service, destination))
+    const found = await current.server(service, destination)
     if (found === undefined || differences(found, after).length > 0) throw error
     return false
   }
@@ -83,11 +84,15 @@ const editDestination = async (
   options: WriteOptions,
 ): Promise<Made> => {
   const { service, destination, after } = change
-  const found = (await current.servers(service))?.get(nameOfServer(service, destination))
+  const found = await current.server(service, destination)
   const made = found === undefined || due(found, change)
   if (made === true) await destinations.edit(service, destination, after, options)
   return made
 }
+
+/** True; false where what it is about was gone when the kernel got it. */
+const unlessGoneAlready = async (call: Promise<void>): Promise<boolean> =>
+  (await unlessGone(call.then(() => true))) ?? false
 
 /** The server is to go, whatever its weight is by now. */
 const quiesce = async (
@@ -96,29 +101,27 @@ const quiesce = async (
   current: Current,
   options: WriteOptions,
 ): Promise<Made> => {
-  const found = (await current.servers(service))?.get(nameOfServer(service, destination))
-  if (found?.weight === 0) return false
-  try {
-    await destinations.edit(service, destination, after, options)
-    return true
-  } catch (error) {
-    if (isReason(error, 'no-such-service', 'no-such-destination')) return false
-    throw error
-  }
+  const found = await current.server(service, destination)
+  if (found === undefined || found.weight === 0) return false
+  // All settings are named, so that the kernel itself says whether the server is there, and not another list; and
+  // they are its own, whoever made them.
+  const settings = { ...destinationSettings(found), ...after }
+  return unlessGoneAlready(destinations.edit(service, destination, settings, { ...options, force: true }))
 }
 
+/** A server that serves clients, and was to be quiesced by now, is not deleted: somebody brought it back. */
 const deleteDestination = async (
   { destinations }: Clients,
-  { service, destination }: Kind<'delete-destination'>,
+  { service, destination, before }: Kind<'delete-destination'>,
+  current: Current,
   { signal }: WriteOptions,
 ): Promise<Made> => {
-  try {
-    await destinations.delete(service, destination, { signal })
-    return true
-  } catch (error) {
-    if (isReason(error, 'no-such-service', 'no-such-destination')) return false
-    throw error
+  const found = await current.server(service, destination)
+  if (found === undefined) return false
+  if (found.weight !== 0 && found.weight !== before.weight) {
+    return changed(`weight is ${found.weight}, the plan deletes it at ${text(before.weight)}`)
   }
+  return unlessGoneAlready(destinations.delete(service, destination, { signal }))
 }
 
 /** Others may have come to use it since the plan was made. */
@@ -132,13 +135,7 @@ const deleteService = async (
   if (found === undefined || servers === undefined) return false
   if (!isAsBefore(found, servers, before))
     return changed('the service is not what it was when the plan was made')
-  try {
-    await services.delete(service, { signal })
-    return true
-  } catch (error) {
-    if (isReason(error, 'no-such-service')) return false
-    throw error
-  }
+  return unlessGoneAlready(services.delete(service, { signal }))
 }
 
 const make = (
@@ -161,7 +158,7 @@ const make = (
     case 'quiesce-destination':
       return quiesce(clients, change, current, options)
     case 'delete-destination':
-      return deleteDestination(clients, change, options)
+      return deleteDestination(clients, change, current, options)
   }
 }
 

@@ -4,6 +4,8 @@
 import type { WireDestination, WireService } from '../abi.js'
 import { destinationKey } from '../model/destination.js'
 import { serviceKey } from '../model/service.js'
+import { hostPort, nameOfStatus } from '../objects.js'
+import { refusesQuiesced } from '../quiesced.js'
 import type { DestinationStatus, ServiceKey, ServiceSettings, SnapshotService } from '../types.js'
 import { type Comparison, impactOf, movesClients } from './impacts.js'
 import { compareServers, compareServices, inPhases } from './order.js'
@@ -19,7 +21,7 @@ import {
   standsDestination,
   standsService,
 } from './settings.js'
-import { at, hostPort, keyOf, nameOfStatus, type ReadService } from './table.js'
+import { at, keyOf, type ReadService } from './table.js'
 import type { DestinationName, Plan, PlannedChange, PlanOptions, ServiceState } from './types.js'
 
 /** PlanOptions with every default. */
@@ -115,7 +117,8 @@ const compareService = (
     if (edit !== undefined) changes.push({ kind: 'edit-service', service: key, ...edit })
   }
   if (read.servers !== undefined) {
-    for (const change of compareServersOf(read, read.servers, current, terms)) changes.push(change)
+    for (const change of compareServersOf(read, read.servers, current, edit?.after, terms))
+      changes.push(change)
   }
   if (changes.length === 0) return undefined
   const settings = current && { ...serviceState(current), ...(edit?.after as Partial<ServiceState>) }
@@ -128,6 +131,7 @@ const compareServersOf = (
   read: ReadService,
   wanted: ReadonlyMap<string, number>,
   current: SnapshotService | undefined,
+  edited: ServiceSettings | undefined,
   { keepWeights, prune, force }: Terms,
 ): readonly PlannedChange[] => {
   const { path, wire, key, service } = read
@@ -138,7 +142,9 @@ const compareServersOf = (
     const status = statuses[i]!
     const index = indexOf(status, statuses.length - 1 - i, read, wanted)
     if (index === undefined) {
-      if (prune !== false) found.push({ wire: destinationKey(wire, status), changes: removal(key, status) })
+      if (prune === false) continue
+      const atOnce = refusesQuiesced({ ...current!, ...(edited as Partial<ServiceState>) })
+      found.push({ wire: destinationKey(wire, status), changes: removal(key, status, atOnce) })
       continue
     }
     met++
@@ -169,7 +175,7 @@ const indexOf = (
 ): number | undefined => {
   const guessed = service.destinations![guess]
   if (guessed?.address === address && (guessed.port ?? wire.port ?? 0) === port) return guess
-  return wanted.get(hostPort(address, port))
+  return wanted.get(hostPort({ address, port }))
 }
 
 const additions = (
@@ -178,7 +184,7 @@ const additions = (
   statuses: readonly DestinationStatus[],
   force: boolean,
 ): readonly ServerChange[] => {
-  const present = new Set(statuses.map(({ address, port }) => hostPort(address, port)))
+  const present = new Set(statuses.map(hostPort))
   return [...wanted].flatMap(([name, index]) => {
     if (present.has(name)) return []
     const destination = service.destinations![index]!
@@ -192,15 +198,22 @@ const additions = (
 
 const addressOf = (name: string): string => name.slice(0, name.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 
-const removal = (service: ServiceKey, status: DestinationStatus): readonly PlannedChange[] => {
+/**
+ * Quiesced first, so that no new client is sent to it; where the scheduler would refuse those clients instead, deleted
+ * at once: that breaks the connections of the moment, and waiting would refuse at least as many new ones.
+ */
+const removal = (
+  service: ServiceKey,
+  status: DestinationStatus,
+  atOnce: boolean,
+): readonly PlannedChange[] => {
   const about = { service, destination: nameOf(status) }
-  const gone: PlannedChange = {
-    kind: 'delete-destination',
-    ...about,
-    before: destinationSettings(status),
-    after: null,
-  }
-  if (status.weight === 0) return [gone]
   const { weight } = status
-  return [{ kind: 'quiesce-destination', ...about, before: { weight }, after: { weight: 0 } }, gone]
+  const kind = 'delete-destination'
+  const before = destinationSettings(status)
+  if (weight === 0 || atOnce) return [{ kind, ...about, before, after: null }]
+  return [
+    { kind: 'quiesce-destination', ...about, before: { weight }, after: { weight: 0 } },
+    { kind, ...about, before: { ...before, weight: 0 }, after: null },
+  ]
 }

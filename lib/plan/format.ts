@@ -1,14 +1,13 @@
 // A plan in words, a line for each change.
 // SPDX-License-Identifier: MIT
 
+import { hostPort } from '../objects.js'
 import type { DestinationSettings, ServiceKey, ServiceSettings } from '../types.js'
-import { hostPort, nameOfService } from './table.js'
+import { nameOfService } from './table.js'
 import type { DestinationName, Plan, PlannedChange, ServiceImpact } from './types.js'
 
 const nameOf = (service: ServiceKey, destination?: DestinationName): string =>
-  destination === undefined
-    ? nameOfService(service)
-    : `${hostPort(destination.address, destination.port)} of ${nameOfService(service)}`
+  destination === undefined ? nameOfService(service) : `${hostPort(destination)} of ${nameOfService(service)}`
 
 /** A setting as people say it: `scheduler mh`, `persistence 360 s`, `weight 5`. */
 const word = (field: string, value: unknown): string => {
@@ -53,7 +52,8 @@ export const formatChange = (change: PlannedChange): string => {
     case 'quiesce-destination':
       return `~ ${nameOf(change.service, change.destination)}: ${editText(change.before, change.after)}, quiesced`
     case 'delete-destination':
-      return `- ${nameOf(change.service, change.destination)}`
+      // Not quiesced, see compare.ts: its connections of the moment break.
+      return `- ${nameOf(change.service, change.destination)}${change.before.weight ? ', at once' : ''}`
     case 'delete-service': {
       const { length } = change.before.destinations
       return `- ${nameOf(change.service)} with ${length} real server${length === 1 ? '' : 's'}`

@@ -1,11 +1,12 @@
 // Which share of a service's clients its changes move, where its scheduler goes by their address.
 // SPDX-License-Identifier: MIT
 
+import { hostPort } from '../objects.js'
 import { impact } from '../predict/impact.js'
 import { predict } from '../predict/predict.js'
 import type { PredictableDestination, PredictableScheduler, Prediction } from '../predict/types.js'
 import type { ServiceKey, SnapshotService } from '../types.js'
-import type { DestinationName, PlannedChange, ServiceImpact, ServiceState } from './types.js'
+import type { PlannedChange, ServiceImpact, ServiceState } from './types.js'
 
 /** A service before and after. */
 export interface Comparison {
@@ -17,23 +18,23 @@ export interface Comparison {
 
 const hashing: ReadonlySet<string> = new Set(['msh', 'maglev', 'hrw', 'sh', 'mh'])
 
-const nameOf = ({ address, port }: DestinationName): string => `${address} ${port}`
-
 /** As the kernel will list them: newest first, which is all the same to msh, maglev and hrw. */
 const serversAfter = ({ current, changes }: Comparison): readonly PredictableDestination[] => {
   const servers = new Map<string, PredictableDestination>()
   const added: PredictableDestination[] = []
   for (const { address, port, weight } of current?.destinations ?? []) {
-    servers.set(nameOf({ address, port }), { address, port, weight })
+    servers.set(hostPort({ address, port }), { address, port, weight })
   }
   for (const change of changes) {
+    if (!('destination' in change)) continue
+    const name = hostPort(change.destination)
     if (change.kind === 'add-destination') {
       added.unshift({ ...change.destination, weight: change.after.weight })
     } else if (change.kind === 'delete-destination') {
-      servers.delete(nameOf(change.destination))
+      servers.delete(name)
     } else if (change.kind === 'edit-destination' && change.after.weight !== undefined) {
       const { weight } = change.after
-      servers.set(nameOf(change.destination), {
+      servers.set(name, {
         ...change.destination,
         weight,
         lastWeight: change.before.weight,

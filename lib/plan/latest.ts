@@ -1,6 +1,11 @@
 // The latest value of an iterable that is read ahead, and a wait for the next one.
 // SPDX-License-Identifier: MIT
 
+import { setImmediate } from 'node:timers/promises'
+
+/** Milliseconds of reading without a pause after which the event loop gets a turn. */
+const TURN = 10
+
 /** Reads a source as fast as it gives. Values that nobody took are replaced by later ones. */
 export class Latest<T> {
   readonly #source: AsyncIterable<T> | Iterable<T>
@@ -35,11 +40,15 @@ export class Latest<T> {
           ? this.#source[Symbol.asyncIterator]()
           : this.#source[Symbol.iterator]()
       this.#iterator = iterator
-      while (!this.#stopped) {
+      for (let turn = performance.now(); !this.#stopped; ) {
         const { done, value } = await iterator.next()
         if (done || this.#stopped) break
         this.#value = { value, fresh: true }
         this.#wake()
+        // A source that is never late, such as an endless generator, would let nothing else run.
+        if (performance.now() - turn < TURN) continue
+        await setImmediate()
+        turn = performance.now()
       }
     } catch (error) {
       this.#failure = { error }
@@ -75,11 +84,11 @@ export class Latest<T> {
     })
   }
 
-  /** The latest value, taken before or not. */
+  /** The latest value, taken before or not. Not to be called before there was news. */
   take(): T {
-    if (this.#value === undefined) throw new Error('the source has given nothing yet')
-    this.#value = { value: this.#value.value, fresh: false }
-    return this.#value.value
+    const { value } = this.#value!
+    this.#value = { value, fresh: false }
+    return value
   }
 
   /** Closes the source, without waiting: it may be in the middle of waiting itself. */

@@ -3,8 +3,8 @@
 
 import * as check from '../check.js'
 import type { Director } from '../director.js'
+import { isReason } from '../gone.js'
 import { apply, readApplyOptions } from './apply.js'
-import { isReason } from './current.js'
 import { Latest } from './latest.js'
 import { plan, readPlanOptions } from './plan.js'
 import type { DesiredTable, ReconcileOptions, ReconcileRound } from './types.js'

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { WireService } from '../abi.js'
 import { destinationFromWire, destinationToWire } from '../model/destination.js'
 import { schedulerFlagBits, serviceFromWire, serviceToWire } from '../model/service.js'
+import { destinationFields, serviceFields } from '../objects.js'
 import { checkDestination, checkService } from '../rules.js'
 import type {
   Destination,
@@ -16,15 +17,6 @@ import type {
   Tunnel,
 } from '../types.js'
 import type { ServiceState } from './types.js'
-
-export const serviceFields = ['scheduler', 'schedulerFlags', 'persistence', 'onePacket'] as const
-export const destinationFields = [
-  'forwarding',
-  'weight',
-  'upperThreshold',
-  'lowerThreshold',
-  'tunnel',
-] as const
 
 /** An edit: the settings that change, as they are and as they will be. */
 export interface Edit<T> {

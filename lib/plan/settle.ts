@@ -12,8 +12,9 @@ const FIRST_PAUSE = 10
 const LONGEST_PAUSE = 500
 
 /**
- * Waits until servers that are about to be deleted have no active connections, at most `grace` milliseconds. Sooner
- * when the signal aborts or they cannot be read: the deletion will tell.
+ * Waits until quiesced servers that are about to be deleted have no active connections, at most `grace` milliseconds.
+ * Sooner when the signal aborts or they cannot be read: the deletion will tell. The others get new connections all the
+ * time, which is not worth waiting for.
  */
 export const settleConnections = async (
   director: Pick<Director, 'services' | 'destinations'>,
@@ -22,7 +23,9 @@ export const settleConnections = async (
   signal: AbortSignal | undefined,
 ): Promise<void> => {
   const end = performance.now() + grace
-  let waiting = deletions
+  let waiting: readonly PlannedChange[] = deletions.filter(
+    ({ before }) => before !== null && 'weight' in before && before.weight === 0,
+  )
   for (let pause = FIRST_PAUSE; performance.now() < end; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
     try {
       waiting = await busy(director, waiting, signal)

@@ -58,5 +58,6 @@ const checkSettings = (key: ReturnType<typeof serviceKey>, change: PlannedChange
         throw new TypeError('before.destinations: expected an array')
       break
     case 'delete-destination':
+      check.object('before', change.before)
   }
 }

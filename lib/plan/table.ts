@@ -13,7 +13,7 @@ import {
   destinationToWire,
 } from '../model/destination.js'
 import { serviceKey, serviceName, serviceToWire } from '../model/service.js'
-import type { Destination, Service, ServiceKey, ServiceStatus } from '../types.js'
+import type { Destination, Service, ServiceKey } from '../types.js'
 import type { DesiredService, DesiredTable } from './types.js'
 
 export interface ReadService {
@@ -60,14 +60,6 @@ export const keyOf = ({
         port,
       }
     : { fwmark, family: familyName(family) }
-
-/** serviceName() of what the kernel answered, whose text has one spelling: nothing is parsed. */
-export const nameOfStatus = ({ fwmark, family, protocol, address, port }: ServiceStatus): string =>
-  fwmark === undefined ? `${hostPort(address, port)}/${protocol}` : `fwmark ${fwmark}/${family}`
-
-/** destinationName() of the same. */
-export const hostPort = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 
 /** By name, in the order of the table. @throws TypeError or RangeError naming the field by its place. */
 export const readTable = (table: DesiredTable): ReadonlyMap<string, ReadService> => {

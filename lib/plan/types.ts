@@ -45,12 +45,14 @@ export interface PlanOptions {
   /**
    * Leave the weights of real servers that are there already. `drained`: leave those that are 0, which somebody set to
    * drain the server, and set the others. Default false: weights that the desired table names are set. Servers that
-   * are added get their weight either way.
+   * are added get their weight either way, also those that a drain deleted: drain with `keep: 'always'` what the table
+   * still names.
    */
   readonly keepWeights?: boolean | 'drained' | undefined
   /**
    * What is deleted because the desired table does not name it. `destinations` (default): real servers of services
-   * that it names with a list of `destinations`. true: these, and services of `owns`, which is needed then. false:
+   * that it names with a list of `destinations`. true: these, and services of `owns`, which is needed then: without
+   * quiescing their servers and without waiting for connections, since new clients would be refused anyway. false:
    * nothing.
    */
   readonly prune?: boolean | 'destinations' | undefined
@@ -119,7 +121,10 @@ export type PlannedChange =
       readonly after: DestinationSettings
     }
   | {
-      /** Weight 0 ahead of the deletion: no new client is sent to a server that is about to go. */
+      /**
+       * Weight 0 ahead of the deletion: no new client is sent to a server that is about to go. Not with schedulers that
+       * would refuse those clients until it is deleted: sh and mh without the flag `fallback`, and dh.
+       */
       readonly kind: 'quiesce-destination'
       readonly service: ServiceKey
       readonly destination: DestinationName
@@ -130,6 +135,7 @@ export type PlannedChange =
       readonly kind: 'delete-destination'
       readonly service: ServiceKey
       readonly destination: DestinationName
+      /** Just before: the weight is 0 where it was quiesced. */
       readonly before: DestinationSettings
       readonly after: null
     }
@@ -167,7 +173,8 @@ export interface ApplyOptions {
   /**
    * Milliseconds that quiesced real servers get to end their active connections before they are deleted, 0..2147483647,
    * default 1000. It ends as soon as there are none. Enough for what is short-lived; drain a server to wait for more.
-   * 0 deletes at once, and breaks connections in their first moment.
+   * 0 deletes at once, and breaks connections in their first moment. Not waited for: UDP, whose flows all count as
+   * inactive; servers that were not quiesced because of their scheduler; services that are deleted as a whole.
    */
   readonly grace?: number | undefined
   /** Sends no further change; those under way are waited for, and the result tells what was done. */

@@ -5,7 +5,17 @@ import { expect, test } from 'vitest'
 import { type DesiredTable, type Ipvs, planBetween, type SnapshotService } from '../../lib/index.ts'
 import { apply as restore } from './ipvsadm.ts'
 import { namespace, open } from './namespace.ts'
-import { blocks, foreigners, interfere, isForeign, numbers, owns, table } from './plan-walk.ts'
+import {
+  blocks,
+  changeForeign,
+  foreigners,
+  foreignState,
+  interfere,
+  isForeign,
+  numbers,
+  owns,
+  table,
+} from './plan-walk.ts'
 import { slowness } from './slowness.ts'
 
 const STEPS = Number(process.env.IPVS_WALK ?? 100)
@@ -65,15 +75,20 @@ const settle = async (ipvs: Ipvs, desired: DesiredTable): Promise<number> => {
   }
 }
 
-test(`after each of ${STEPS} steps what is owned is as desired, and what is foreign unchanged to the byte`, {
+test(`after each of ${STEPS} steps what is owned is as desired, and what is foreign as others left it, to the byte`, {
   timeout: 1000 * STEPS * slowness,
 }, async () => {
   const random = numbers(20_260_815)
   const netns = namespace()
   const [ipvs, other] = [await open(netns.path), await open(netns.path)]
-  restore(netns, foreigners)
-  const foreign = blocks(netns)
+  // The same foreign services, changed by the same hand, where nothing is planned.
+  const twin = namespace()
+  const witness = await open(twin.path)
+  for (const each of [netns, twin]) restore(each, foreigners)
+  let foreign = blocks(twin)
+  let state = foreignState(await witness.snapshot())
   expect(foreign).toHaveLength(5)
+  const changed = new Set<string>()
   let [changes, repeated, disturbed, undone] = [0, 0, 0, 0]
   for (let step = 0; step < STEPS; step++) {
     const desired = table(random)
@@ -82,7 +97,15 @@ test(`after each of ${STEPS} steps what is owned is as desired, and what is fore
       // While it is applied: what comes of it may be anything owned, so that another round follows.
       disturbed++
       const made = await ipvs.plan(desired, options)
-      const [{ outcomes }] = await Promise.all([ipvs.apply(made), interfere(other, random, 1 + random(6))])
+      const [{ outcomes }] = await Promise.all([
+        ipvs.apply(made),
+        interfere(other, random, 1 + random(6)).then(() =>
+          changeForeign([other, witness], random, 1 + random(4)),
+        ),
+      ])
+      foreign = blocks(twin)
+      state = foreignState(await witness.snapshot())
+      changed.add(state.join())
       undone += outcomes.filter(({ status }) => status !== 'done').length
       changes += made.changes.length
     }
@@ -93,11 +116,14 @@ test(`after each of ${STEPS} steps what is owned is as desired, and what is fore
     expect(planBetween({ services, stable }, desired, options).changes).toEqual([])
     const now = blocks(netns)
     expect(now.filter(isForeign)).toEqual(foreign)
+    expect(foreignState({ services, stable })).toEqual(state)
     expect(now).toHaveLength(foreign.length + desired.services.length)
   }
   console.log(
     `${STEPS} tables, ${disturbed} of them disturbed while they were applied, so that of ${changes} changes ` +
-      `${undone} were not made; ${repeated} rounds repeated once the second writer was quiet`,
+      `${undone} were not made; ${repeated} rounds repeated once the second writer was quiet; ` +
+      `${changed.size} states of what is foreign`,
   )
+  expect(changed.size).toBeGreaterThan(50)
   expect(undone).toBeGreaterThan(0)
 })

@@ -8,6 +8,7 @@ import {
   type Ipvs,
   IpvsError,
   type ServiceKey,
+  type Snapshot,
 } from '../../lib/index.ts'
 import type { Namespace } from './namespace.ts'
 
@@ -118,6 +119,28 @@ export const blocks = (netns: Namespace): readonly string[] =>
 export const isForeign = (block: string): boolean =>
   /^-A (-[tu] (198\.51|\[2001:db8:2:)|-f 1000|-f 7 -6)/.test(block)
 
+/** What is foreign as the client reads it, thresholds too, which `-Sn` leaves out; no counters, no connections. */
+export const foreignState = ({ services }: Snapshot): readonly string[] =>
+  services
+    .filter((key) => !owns(key))
+    .map(({ stats, destinations, ...service }) =>
+      JSON.stringify({
+        ...service,
+        destinations: destinations.map(
+          ({ stats, activeConns, inactiveConns, persistentConns, ...rest }) => rest,
+        ),
+      }),
+    )
+    .sort()
+
+const foreignKeys: readonly ServiceKey[] = [
+  { protocol: 'tcp', address: '198.51.100.1', port: 80 },
+  { protocol: 'udp', address: '198.51.100.1', port: 53 },
+  { fwmark: 1000, family: 'ipv4' },
+  { fwmark: 7, family: 'ipv6' },
+  { protocol: 'tcp', address: '2001:db8:2::1', port: 80 },
+]
+
 const ignored = new Set(['service-exists', 'no-such-service', 'destination-exists', 'no-such-destination'])
 
 const quietly = async (call: Promise<unknown>): Promise<void> => {
@@ -125,6 +148,33 @@ const quietly = async (call: Promise<unknown>): Promise<void> => {
     await call
   } catch (error) {
     if (!(error instanceof IpvsError && ignored.has(error.reason))) throw error
+  }
+}
+
+/** The same done in turn to what is foreign here, and in a namespace where nobody else changes anything. */
+export const changeForeign = async (
+  writers: readonly Ipvs[],
+  random: Random,
+  times: number,
+): Promise<void> => {
+  for (let i = 0; i < times; i++) {
+    const key = pick(random, foreignKeys)
+    const server = destination(random, key, random(4))
+    const scheduler = pick(random, schedulers)
+    const [weight, upperThreshold] = [random(4), 1 + random(100)]
+    const act = random(7)
+    for (const { services, destinations } of writers) {
+      const acts = [
+        () => services.add({ ...key, scheduler }),
+        () => services.edit(key, { scheduler, persistence: weight === 0 ? null : { timeout: weight } }),
+        () => destinations.add(key, server),
+        () => destinations.delete(key, server),
+        () => destinations.edit(key, server, { weight }),
+        () => destinations.edit(key, server, { upperThreshold, lowerThreshold: upperThreshold - 1 }),
+        () => (weight === 0 ? services.delete(key) : destinations.add(key, server)),
+      ]
+      await quietly(acts[act]!())
+    }
   }
 }
 

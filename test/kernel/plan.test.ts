@@ -267,6 +267,29 @@ test('what changed between plan and apply', async () => {
   expect((await ipvs.snapshot()).services).toMatchObject([{ ...web, destinations: [{ weight: 0 }] }])
 })
 
+test('a server that was drained when the plan was made and serves again is not deleted', async () => {
+  const netns = namespace()
+  const ipvs = await open(netns.path)
+  const [drained, other] = [{ address: '10.0.0.1', weight: 0 }, { address: '10.0.0.2' }]
+  await ipvs.apply(
+    await ipvs.plan({ services: [{ ...web, scheduler: 'rr', destinations: [drained, other] }] }),
+  )
+  const made = await ipvs.plan({ services: [{ ...web, destinations: [other] }] })
+  netns.ipvsadm('-e', '-t', '192.0.2.10:80', '-r', '10.0.0.1:80', '-g', '-w', '10')
+  expect(await ipvs.apply(made)).toMatchObject({
+    complete: false,
+    outcomes: [
+      { status: 'skipped', reason: 'changed', explanation: 'weight is 10, the plan deletes it at 0' },
+    ],
+  })
+  expect(netns.ipvsadm('-Sn')).toContain('-r 10.0.0.1:80 -g -w 10')
+  // The next plan knows that it serves.
+  const next = await ipvs.plan({ services: [{ ...web, destinations: [other] }] })
+  expect(next.changes.map(({ kind }) => kind)).toEqual(['quiesce-destination', 'delete-destination'])
+  expect((await ipvs.apply(next)).complete).toBe(true)
+  expect(netns.ipvsadm('-Sn')).not.toContain('10.0.0.1')
+})
+
 test('two that apply the same plan at once: both complete, and nothing twice', async () => {
   const netns = namespace()
   const [one, two] = [await open(netns.path), await open(netns.path)]

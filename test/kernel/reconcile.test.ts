@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest'
 import { type DesiredTable, type ReconcileRound, reconcile } from '../../lib/index.ts'
 import { namespace, open } from './namespace.ts'
+import { slowness } from './slowness.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
 
@@ -64,4 +65,94 @@ test('drift is repaired, a new table is applied, and two at once do not get in t
   await Promise.all(running)
   expect(rounds.filter(({ error }) => error !== null)).toEqual([])
   expect(netns.ipvsadm('-Sn')).toContain('-A -t 198.51.100.1:80 -s rr')
+})
+
+test('two that disagree about what both own: the common server serves throughout, the rest is undisturbed', {
+  timeout: 120_000 * slowness,
+}, async () => {
+  const netns = namespace()
+  const [mine, common, yours] = [10, 20, 30].map((last) => ({ ...web, address: `192.0.2.${last}` }))
+  const onlyFirst = { ...web, address: '192.0.2.21' }
+  const masquerading = (...servers: [string, number][]) =>
+    servers.map(([address, weight]) => ({ address, weight, forwarding: 'masquerading' as const }))
+  const table = (own: object, ...servers: [string, number][]): DesiredTable['services'] => [
+    { ...web, ...own, scheduler: 'rr', destinations: masquerading(['10.0.0.1', 7]) },
+    { ...web, ...common, scheduler: 'rr', destinations: masquerading(...servers) },
+  ]
+  const [first, second] = [
+    [...table(mine!, ['10.0.1.1', 1], ['10.0.1.2', 1]), { ...onlyFirst, scheduler: 'rr' }],
+    table(yours!, ['10.0.1.2', 5], ['10.0.1.3', 1]),
+  ]
+  const ending = [new AbortController(), new AbortController()] as const
+  const rounds: ReconcileRound[][] = [[], []]
+  /** Owns what it names and all up to .29, or from .20. */
+  const keep = async (index: 0 | 1): Promise<void> => {
+    const ipvs = await open(netns.path)
+    const owns = ({ address = '' }: { address?: string | undefined }): boolean => {
+      const last = Number(address.split('.')[3])
+      return address.startsWith('192.0.2.') && (index === 0 ? last < 30 : last >= 20)
+    }
+    const services = index === 0 ? first : second
+    const options = { owns, prune: true, period: 50, backoff: { first: 20, longest: 100 }, grace: 50 }
+    const { signal } = ending[index]
+    for await (const round of reconcile(ipvs, [{ services }], { ...options, signal }))
+      rounds[index]!.push(round)
+  }
+  netns.ipvsadm('-A', '-t', '198.51.100.1:80', '-s', 'rr')
+  const running = [keep(0), keep(1)]
+  const watcher = await open(netns.path)
+  const read = async () => (await watcher.snapshot()).services
+  const filled = async (): Promise<number> =>
+    (await read()).filter(
+      ({ address, destinations }) => /^192.0.2..0$/.test(address!) && destinations.length > 0,
+    ).length
+  await expect.poll(filled, { timeout: 20_000 }).toBe(3)
+  const seen = new Set<string>()
+  for (const end = performance.now() + 8000; performance.now() < end; ) {
+    const services = await read()
+    const at = (last: number) => services.find(({ address }) => address === `192.0.2.${last}`)
+    const shared = at(20)!.destinations
+    expect(shared.find(({ address }) => address === '10.0.1.2')!.weight).toBeGreaterThan(0)
+    for (const last of [10, 30]) {
+      expect(at(last)!.destinations).toMatchObject([{ address: '10.0.0.1', weight: 7 }])
+    }
+    expect(services.some(({ address }) => address === '198.51.100.1')).toBe(true)
+    const servers = shared.map(({ address, weight }) => `${address} ${weight}`).sort()
+    seen.add(`${servers.join(', ')}; ${at(21) ? 'with' : 'without'} .21`)
+  }
+  console.log(`${rounds.map(({ length }) => length)} rounds, states of what is contested:`, [...seen])
+  // Neither gives in, neither stops.
+  expect(seen.size).toBeGreaterThan(1)
+  for (const each of rounds) {
+    expect(each.length).toBeGreaterThan(3)
+    expect(each.filter(({ plan }) => plan!.changes.length > 0).length).toBeGreaterThan(1)
+    // No round throws; what somebody else was faster with is told by its outcome.
+    expect(each.filter(({ error }) => error !== null)).toEqual([])
+    for (const outcome of each.flatMap(({ result }) => result?.outcomes ?? [])) {
+      if (outcome.status === 'failed') {
+        expect(outcome.error).toMatchObject({
+          reason: expect.stringMatching(/^(no-such-|service-exists|destination-exists)/),
+        })
+      }
+    }
+  }
+  ending[1].abort()
+  await running[1]
+  await expect
+    .poll(async () => (await read()).find(({ address }) => address === '192.0.2.20')!.destinations, {
+      timeout: 20_000,
+    })
+    .toMatchObject([
+      { address: '10.0.1.2', weight: 1 },
+      { address: '10.0.1.1', weight: 1 },
+    ])
+  expect((await read()).map(({ address }) => address).sort()).toEqual([
+    '192.0.2.10',
+    '192.0.2.20',
+    '192.0.2.21',
+    '192.0.2.30',
+    '198.51.100.1',
+  ])
+  ending[0].abort()
+  await running[0]
 })

@@ -1,9 +1,9 @@
-// TCP servers, or clients that connect without a pause: node traffic.mjs serve PORT | connect ADDRESS PORT PARALLEL
+// TCP servers, or clients that connect without a pause: node traffic.mjs serve PORT | connect ADDRESS PORT PARALLEL [PATIENCE]
 // SPDX-License-Identifier: MIT
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
-/** A client that has no answer by then counts as refused. */
+/** Milliseconds after which a client without an answer gives up. */
 const PATIENCE = 20_000
 
 /** Each connection sends a line and is told the address of the server, which then closes. */
@@ -18,11 +18,11 @@ async function serve(port) {
 }
 
 /** The address that answered, or why none did. */
-function ask(host, port) {
+function ask(host, port, patience) {
   return new Promise((resolve) => {
     const socket = connect(Number(port), host)
     let answer = ''
-    socket.setTimeout(PATIENCE, () => socket.destroy(new Error('no answer')))
+    socket.setTimeout(patience, () => socket.destroy(new Error('no answer')))
     socket.on('connect', () => socket.write('who are you?\n'))
     socket.on('data', (data) => {
       answer += data
@@ -33,7 +33,7 @@ function ask(host, port) {
 }
 
 /** Prints what it has seen whenever a line comes in, and begins to count anew; ends with standard input. */
-async function connectAll(host, port, parallel) {
+async function connectAll(host, port, parallel, patience = PATIENCE) {
   let [count, failures, servers] = [0, [], new Set()]
   let going = true
   process.stdin.on('data', () => {
@@ -45,7 +45,7 @@ async function connectAll(host, port, parallel) {
   })
   const client = async () => {
     while (going) {
-      const { answer, error } = await ask(host, port)
+      const { answer, error } = await ask(host, port, Number(patience))
       count++
       if (error === undefined) servers.add(answer.replace('::ffff:', ''))
       else failures.push(error)

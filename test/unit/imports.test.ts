@@ -21,6 +21,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^services$/, /^destinations$/, /^daemons$/],
   [/^snapshot$/],
   [/^predict\//],
+  [/^objects$/, /^gone$/, /^quiesced$/],
   [/^director$/],
   [/^plan\//], // policy on the verbs of a director; Ipvs lends it two methods
   [/^ipvs$/, /^sync$/],

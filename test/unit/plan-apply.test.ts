@@ -27,7 +27,7 @@ const empty: Snapshot = { services: [], stable: true }
 const failure = (reason: Reason): IpvsError =>
   new IpvsError({ reason, errno: 1, command: 'newDest', explanation: 'as told' })
 
-/** Verbs that succeed, and read a table that does not change; `overrides` replaces some. */
+/** Verbs that succeed, and read a table that only edits change; `overrides` replaces what it answers for. */
 const director = (table: Snapshot, overrides: Record<string, (...args: never[]) => unknown> = {}) => {
   const calls: string[] = []
   const verb = (name: string, result: (...args: never[]) => unknown = () => undefined) =>
@@ -36,8 +36,10 @@ const director = (table: Snapshot, overrides: Record<string, (...args: never[]) 
         .map((arg: { port?: number; address?: string; signal?: unknown }) => arg?.address ?? '')
         .join(' ')
       calls.push(`${name} ${text}`.trim())
-      return await (overrides[name] ?? result)(...args)
+      return await (overrides[name]?.(...args) ?? result(...args))
     })
+  const edits = new Map<string, object>()
+  const nameOf = (key: Service, { address }: Destination): string => `${key.port} ${address}`
   const find = (key: Service) =>
     table.services.find(({ address, port }) => address === key.address && port === key.port) ??
     Promise.reject(failure('no-such-service'))
@@ -49,9 +51,11 @@ const director = (table: Snapshot, overrides: Record<string, (...args: never[]) 
   }
   const destinations = {
     add: verb('add'),
-    edit: verb('edit'),
+    edit: verb('edit', (key, server, settings) => void edits.set(nameOf(key, server), settings)),
     delete: verb('delete'),
-    list: verb('list', async (key) => (await find(key)).destinations),
+    list: verb('list', async (key) =>
+      (await find(key)).destinations.map((server) => ({ ...server, ...edits.get(nameOf(key, server)) })),
+    ),
   }
   return { calls, services, destinations } as never as Parameters<typeof apply>[0] & { calls: string[] }
 }
@@ -85,7 +89,8 @@ test('add, quiesce, wait, delete', async () => {
     `add ${server(3)}`,
     `list ${key}`,
     `edit ${server(1)}`,
-    `list ${key}`,
+    `list ${key}`, // its connections
+    `list ${key}`, // its weight
     `delete ${server(1)}`,
   ])
 })
@@ -121,7 +126,7 @@ test('a server that could not be quiesced is not deleted; the other service goes
       { ...other, destinations: [] },
     ],
   })
-  const fails = (key: Service) => key.port === 80 && Promise.reject(failure('outcome-unknown'))
+  const fails = (key: Service) => (key.port === 80 ? Promise.reject(failure('outcome-unknown')) : undefined)
   const { outcomes } = await apply(director(table, { edit: fails as never }), made)
   expect(
     outcomes.map(({ change, status }) => [change.service.port, change.kind.split('-')[0], status]),
@@ -145,20 +150,88 @@ test('what was done by others is done; what exists with other settings is not', 
   ])
   const gone = replacing()
   const absent = () => Promise.reject(failure('no-such-destination'))
-  const second = await apply(director(gone.table, { edit: absent, delete: absent }), gone.made)
-  expect(brief(second.outcomes).slice(1)).toEqual([
-    ['quiesce-destination', 'done', false],
-    ['delete-destination', 'done', false],
+  let lists = 0
+  const vanishing = () => (lists++ === 0 ? undefined : [])
+  const quiesced = () => [{ ...gone.table.services[0]!.destinations[0]!, weight: 0 }]
+  for (const overrides of [
+    { list: vanishing, edit: absent },
+    { list: quiesced, delete: absent },
+  ]) {
+    const second = await apply(director(gone.table, overrides), gone.made)
+    expect(brief(second.outcomes).slice(1)).toEqual([
+      ['quiesce-destination', 'done', false],
+      ['delete-destination', 'done', false],
+    ])
+  }
+})
+
+test('a server that somebody brought back is not deleted', async () => {
+  const drained = snapshotOf({ services: [{ ...web, destinations: [{ ...one, weight: 0 }, two] }] })
+  const made = planBetween(drained, { services: [{ ...web, destinations: [two] }] })
+  expect(made.changes.map(({ kind }) => kind)).toEqual(['delete-destination'])
+  const { table, made: replacement } = replacing()
+  // Before apply(), and between the quiesce and the deletion.
+  const before = director(table)
+  expect((await apply(before, made)).outcomes).toMatchObject([
+    { status: 'skipped', reason: 'changed', explanation: 'weight is 1, the plan deletes it at 0' },
+  ])
+  const between = director(table, { edit: () => true })
+  const { outcomes } = await apply(between, replacement)
+  expect(brief(outcomes)).toEqual([
+    ['add-destination', 'done', true],
+    ['quiesce-destination', 'done', true],
+    ['delete-destination', 'skipped', 'changed'],
+  ])
+  for (const { calls } of [before, between]) {
+    expect(calls.filter((call) => call.startsWith('delete'))).toEqual([])
+  }
+  expect((await apply(director(drained), made)).complete).toBe(true)
+})
+
+test('one list that lacks a server is not believed', async () => {
+  const { table, made } = replacing()
+  let lists = 0
+  // The first list of each phase is torn.
+  const at = director(table, { list: () => ([0, 2, 3].includes(lists++) ? [] : undefined) })
+  expect(brief((await apply(at, made)).outcomes)).toEqual([
+    ['add-destination', 'done', true],
+    ['quiesce-destination', 'done', true],
+    ['delete-destination', 'done', true],
+  ])
+  expect(lists).toBe(5)
+  // Everything is named, so that the client does not read again, and believe that.
+  expect(at.destinations.edit).toHaveBeenCalledWith(
+    expect.objectContaining(web),
+    { address: '10.0.0.1', port: 80 },
+    { weight: 0, forwarding: 'direct-routing', upperThreshold: 0, lowerThreshold: 0 },
+    { force: true, signal: undefined },
+  )
+})
+
+test('what was not quiesced because of its scheduler is deleted at once, at the weight that the plan saw', async () => {
+  const sh = { ...web, scheduler: 'sh' }
+  const table = snapshotOf({ services: [{ ...sh, destinations: [one, two] }] })
+  const made = planBetween(table, { services: [{ ...web, destinations: [two] }] }, { impact: false })
+  const busy = (weight: number) => () => [{ ...table.services[0]!.destinations[0]!, activeConns: 9, weight }]
+  const start = performance.now()
+  const at = director(table, { list: busy(1) })
+  expect(brief((await apply(at, made, { grace: 60_000 })).outcomes)).toEqual([
+    ['delete-destination', 'done', true],
+  ])
+  expect(performance.now() - start).toBeLessThan(5000)
+  expect(at.calls).toEqual(['list 192.0.2.10', 'delete 192.0.2.10 10.0.0.1'])
+  expect((await apply(director(table, { list: busy(5) }), made)).outcomes).toMatchObject([
+    { reason: 'changed', explanation: 'weight is 5, the plan deletes it at 1' },
   ])
 })
 
 test('servers that are to go get the grace to end their connections, and no more', async () => {
   const { table, made } = replacing()
-  const busy = (activeConns: number) => [{ ...table.services[0]!.destinations[0]!, activeConns }]
+  const busy = (activeConns: number) => [{ ...table.services[0]!.destinations[0]!, weight: 0, activeConns }]
   let left = 4
   const ending = director(table, { list: () => busy(left > 0 ? left-- : 0) })
   expect((await apply(ending, made)).complete).toBe(true)
-  expect(ending.calls.filter((call) => call.startsWith('list'))).toHaveLength(5)
+  expect(ending.calls.filter((call) => call.startsWith('list'))).toHaveLength(6)
 
   const start = performance.now()
   const endless = director(table, { list: () => busy(1) })
@@ -168,12 +241,12 @@ test('servers that are to go get the grace to end their connections, and no more
 
   const atOnce = director(table, { list: () => busy(1) })
   expect((await apply(atOnce, made, { grace: 0 })).complete).toBe(true)
-  expect(atOnce.calls.filter((call) => call.startsWith('list'))).toHaveLength(1)
+  expect(atOnce.calls.filter((call) => call.startsWith('list'))).toHaveLength(2)
 })
 
 test('a signal ends the wait and what would follow; the result tells', async () => {
   const { table, made } = replacing()
-  const busy = [{ ...table.services[0]!.destinations[0]!, activeConns: 1 }]
+  const busy = [{ ...table.services[0]!.destinations[0]!, weight: 0, activeConns: 1 }]
   const controller = new AbortController()
   const running = apply(director(table, { list: () => busy }), made, {
     grace: 60_000,
@@ -225,7 +298,14 @@ test('the order of a stored plan does not matter: phases do', async () => {
   const at = director(table)
   const { outcomes } = await apply(at, turned)
   expect(outcomes.map(({ change }) => change)).toEqual(turned.changes)
-  expect(at.calls.map((call) => call.split(' ')[0])).toEqual(['add', 'list', 'edit', 'list', 'delete'])
+  expect(at.calls.map((call) => call.split(' ')[0])).toEqual([
+    'add',
+    'list',
+    'edit',
+    'list',
+    'list',
+    'delete',
+  ])
 })
 
 test('force of the plan is that of its writes; an error that is none of the kernel is kept', async () => {

@@ -198,6 +198,22 @@ test.each<[string, unknown, string]>([
     'plan.changes[0]: expected an object, got undefined',
   ],
   [
+    'a deletion that does not say of what',
+    {
+      version: 1,
+      force: false,
+      changes: [
+        {
+          kind: 'delete-destination',
+          service: web,
+          destination: { address: '10.0.0.1', port: 80 },
+          after: null,
+        },
+      ],
+    },
+    'plan.changes[0].before: expected an object, got undefined',
+  ],
+  [
     'a wrong setting',
     {
       version: 1,

@@ -138,6 +138,34 @@ test('the order: what comes before what goes, edits in place', () => {
   expect(formatPlan(planOf(after, after))).toBe('no changes')
 })
 
+test('a server is quiesced before it is deleted, but not where the scheduler would refuse its clients', () => {
+  const steps = (before: object, after: object = {}): string[] =>
+    planOf(
+      of({ ...web, ...before, destinations: [server, { address: '10.0.0.2' }] }),
+      of({ ...web, ...after, destinations: [{ address: '10.0.0.2' }] }),
+      { impact: false },
+    ).changes.map(({ kind, before }) => `${kind} ${(before as { weight?: number }).weight}`)
+  const quiesced = ['quiesce-destination 5', 'delete-destination 0']
+  const atOnce = ['delete-destination 5']
+  for (const scheduler of ['wlc', 'rr', 'msh', 'maglev', 'hrw', 'lblc']) {
+    expect([scheduler, ...steps({ scheduler })]).toEqual([scheduler, ...quiesced])
+  }
+  for (const scheduler of ['sh', 'mh']) {
+    expect(steps({ scheduler, schedulerFlags: ['port'] })).toEqual(atOnce)
+    expect(steps({ scheduler, schedulerFlags: ['fallback'] })).toEqual(quiesced)
+  }
+  expect(steps({ scheduler: 'dh', schedulerFlags: ['flag-1'] })).toEqual(atOnce)
+  const made = planOf(
+    of({ ...web, scheduler: 'sh', destinations: [server] }),
+    of({ ...web, destinations: [] }),
+  )
+  expect(formatPlan(made).split('\n')[0]).toBe('- 10.0.0.1:80 of 192.0.2.10:80/tcp, at once')
+  // What counts is how it is when servers are deleted: services are edited before.
+  expect(steps({ scheduler: 'sh' }, { scheduler: 'rr' }).slice(1)).toEqual(quiesced)
+  expect(steps({ scheduler: 'rr' }, { scheduler: 'sh' }).slice(1)).toEqual(atOnce)
+  expect(steps({ scheduler: 'mh' }, { schedulerFlags: ['fallback'] }).slice(1)).toEqual(quiesced)
+})
+
 test('prune: servers by default, services only of owns, nothing', () => {
   const before = of(
     { ...web, destinations: [server, { address: '10.0.0.2', weight: 0 }] },

@@ -203,6 +203,21 @@ test('the signal ends it cleanly: while it waits, and in the middle of a round',
   expect(await every(run(new Memory(), [tableOf(80)], { signal: AbortSignal.abort() }))).toEqual([])
 })
 
+test('a source that never ends and never waits lets others run', async () => {
+  const memory = new Memory()
+  const endless = function* () {
+    for (;;) yield tableOf(80)
+  }
+  const promised = async function* () {
+    yield* endless()
+  }
+  for (const source of [endless(), promised()]) {
+    const rounds = await every(run(memory, source, { signal: AbortSignal.timeout(100) }))
+    expect(rounds[0]).toMatchObject({ cause: 'source', result: { complete: true } })
+  }
+  expect(memory.ports).toEqual([80])
+})
+
 test('what the source throws comes out after its last table; a closed client ends it', async () => {
   const memory = new Memory()
   const broken = async function* () {
