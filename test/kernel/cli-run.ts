@@ -37,19 +37,27 @@ export const ipvsadm = (netns: Namespace, argv: readonly string[], input = ''): 
 const script =
   'ipvsadm -Sn; echo --; cat /proc/net/ip_vs; echo --; ipvsadm -Ln --thresholds; ipvsadm -L --timeout'
 
+/**
+ * Each a list of lines or blocks, sorted here: the kernel's own order comes from a hash whose key differs from namespace
+ * to namespace, and that of ipvsadm depends on it where addresses are more than 2^31 apart.
+ */
 export interface TableText {
   /** Of `ipvsadm -Sn`. */
   readonly rules: readonly string[]
-  /** /proc/net/ip_vs, services sorted: the order is that of a hash with a key of its own. */
+  /** Services of /proc/net/ip_vs with their servers. */
   readonly proc: readonly string[]
-  readonly thresholds: string
+  /** The same of `ipvsadm -Ln --thresholds`; and the timeouts. */
+  readonly thresholds: readonly string[]
 }
+
+const blocks = (text: string): readonly string[] =>
+  text
+    .trimEnd()
+    .split(/\n(?! )/)
+    .sort()
 
 export const tableOf = (netns: Namespace): TableText => {
   const [rules = '', proc = '', thresholds = ''] = netns.exec('sh', '-c', script).split('--\n')
-  return {
-    rules: rules.split('\n').filter((line) => line !== ''),
-    proc: proc.split(/\n(?! )/).sort(),
-    thresholds,
-  }
+  const lines = rules.split('\n').filter((line) => line !== '')
+  return { rules: lines.sort(), proc: blocks(proc), thresholds: blocks(thresholds) }
 }
