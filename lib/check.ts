@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { inspect } from 'node:util'
+import { distance } from './nearest.js'
 import type { WriteOptions } from './types.js'
 
 /** The text of a value in an error, short and on one line. */
@@ -24,20 +25,6 @@ export const knownFields = (field: string, value: object, known: ReadonlySet<str
 const hint = (name: string, known: ReadonlySet<string>): string => {
   const near = [...known].find((other) => distance(name.toLowerCase(), other.toLowerCase()) <= 2)
   return near === undefined ? `; known: ${[...known].join(', ')}` : `; did you mean ${near}?`
-}
-
-/** Levenshtein distance. */
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
 }
 
 export const integer = (field: string, value: unknown, least: number, most: number): number => {

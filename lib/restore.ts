@@ -3,11 +3,13 @@
 
 import * as check from './check.js'
 import type { Director } from './director.js'
-import { applyRules } from './text/apply.js'
+import { knowsScheduler } from './plan/schedulers.js'
+import { applyRules, faultsIn, textIn } from './text/apply.js'
 import type { HostLookup } from './text/endpoint.js'
 import { Foreseen } from './text/foresee.js'
 import { withHosts } from './text/hosts.js'
 import { isFault, linesOf, type Rule, type RuleFault, RulesError } from './text/parse.js'
+import { ownFault } from './text/rehearse.js'
 import type { CallOptions, DaemonStatus, Snapshot } from './types.js'
 
 export interface RestoreOptions extends CallOptions {
@@ -31,11 +33,13 @@ const optionFields = new Set(['partial', 'clear', 'signal'])
 
 /**
  * Carries out lines as parseRules() reads them; host names are asked of the system. Before anything is changed all
- * lines are read, and compared with the table: one that is wrong, or that the kernel would refuse (a service that is
- * there already, or one that is missing), is named with its number, and nothing is changed. What cannot be foreseen,
- * such as a scheduler that this kernel lacks, ends the restore there, with some hundred lines after it carried out.
- * @throws RulesError naming the lines; unless `partial`, which returns them.
- * @throws IpvsError as any reading does.
+ * lines are read and compared with the table: one that is wrong, whose values the client or the kernel does not take,
+ * whose scheduler this host does not have, or that the table would refuse (a service that is there already, or one that
+ * is missing), is named with its number, and nothing is changed. What cannot be foreseen, such as a lack of memory or
+ * what others change meanwhile, ends the restore there, with up to 1,535 lines after it carried out.
+ * @throws RulesError naming the lines, unless `partial`, which returns them. Also when the signal aborts, or the table
+ * cannot be cleared, once anything may have been changed: then `done` tells how far it came, and `cause` why.
+ * @throws the signal's reason when it aborts before anything was changed; IpvsError as any reading does.
  */
 export const restore = async (
   client: Director,
@@ -46,6 +50,7 @@ export const restore = async (
   check.object('options', options)
   check.knownFields('options', options, optionFields)
   const { partial = false, clear = false, signal } = options
+  check.callOptions({ signal })
   const daemons = await client.daemons.list({ signal })
   const before = clear || partial ? { services: [] } : await client.snapshot({ signal })
   const { host, count, faults, restart } = await withHosts((lookup) =>
@@ -53,18 +58,34 @@ export const restore = async (
   )
   if (!partial && faults.length > 0) throw new RulesError(faults, 'nothing was changed')
   signal?.throwIfAborted()
-  if (clear) await Promise.all([client.flush(), ...restart.map((state) => client.daemons.stop(state))])
+  if (clear) await empty(client, restart, count)
   // Read a second time, slice by slice: rules that are soon forgotten cost less than thousands that are kept.
   const { done, refusals } = await applyRules(client, goodRules(text, host), { goOn: partial, signal })
-  const textOf = textIn(text)
-  const refused = refusals.map(
-    ({ rule: { line }, error }): RuleFault => ({ line, text: textOf(line), message: error.message }),
-  )
-  const all = [...faults, ...refused].sort((a, b) => a.line - b.line)
-  if (partial) return { done, faults: all }
-  if (all.length > 0) throw new RulesError(all, `${done} of ${count} lines were carried out`)
-  signal?.throwIfAborted()
-  return { done, faults: [] }
+  const all = [...faults, ...faultsIn(text, refusals)].sort((a, b) => a.line - b.line)
+  const progress = `${done} of ${count} lines were carried out`
+  if (signal?.aborted && done + refusals.length < count) {
+    throw new RulesError(all, `${textOf(signal.reason)}: ${progress}`, { done, cause: signal.reason })
+  }
+  if (!partial && all.length > 0) throw new RulesError(all, progress, { done })
+  return { done, faults: all }
+}
+
+const textOf = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason))
+
+/** Daemons first: should one not stop, the table is still there. */
+const empty = async (client: Director, restart: readonly State[], count: number): Promise<void> => {
+  const stopped: State[] = []
+  try {
+    for (const state of restart) {
+      await client.daemons.stop(state)
+      stopped.push(state)
+    }
+    await client.flush()
+  } catch (cause) {
+    const daemons = stopped.length > 0 ? `; stopped before: ${stopped.join(' and ')} daemon` : ''
+    const note = `${textOf(cause)}\n0 of ${count} lines were carried out${daemons}`
+    throw new RulesError([], note, { cause })
+  }
 }
 
 function* goodRules(text: string, host: HostLookup): Generator<Rule, void, undefined> {
@@ -93,6 +114,7 @@ const review = (
   const running = new Set(daemons.map(({ state }) => state))
   const restart = new Set<State>()
   const foreseen = new Foreseen(before, clear ? [] : daemons)
+  const knows = knowsScheduler()
   const textOf = textIn(text)
   const faults: RuleFault[] = []
   let count = 0
@@ -105,17 +127,11 @@ const review = (
     const { command } = line
     if (command.verb === 'start-daemon' && running.has(command.daemon.state))
       restart.add(command.daemon.state)
-    const message = partial ? undefined : foreseen.apply(command)
+    if (partial) continue
+    // In any case: were the effect of a wrong line left out, those after it would be called wrong, too.
+    const refused = foreseen.apply(command)
+    const message = ownFault(command, knows) ?? refused
     if (message !== undefined) faults.push({ line: line.line, text: textOf(line.line), message })
   }
   return { host, count, faults, restart: [...restart] }
-}
-
-/** The text of a line, by its number. */
-const textIn = (text: string): ((line: number) => string) => {
-  let lines: readonly string[] | undefined
-  return (line) => {
-    lines ??= text.split('\n')
-    return lines[line - 1]?.trim() ?? ''
-  }
 }

@@ -5,15 +5,17 @@ import { apply as applyPlan } from '../plan/apply.js'
 import { formatChange } from '../plan/format.js'
 import { plan } from '../plan/plan.js'
 import type { ApplyResult, ChangeOutcome } from '../plan/types.js'
-import { atMost, readArguments, readFileOrInput, readSeconds } from './arguments.js'
-import { isPlan, planOptions, planUsage, readDesired, readPlanOptions } from './desired.js'
+import { atMost, readArguments, readSeconds } from './arguments.js'
+import { givenPlanOption, isPlan, planOptions, planUsage, readDesired, readPlanOptions } from './desired.js'
+import { UsageError } from './failure.js'
 import { withClient } from './io.js'
 import { toJson } from './json.js'
 import type { Run } from './subcommands.js'
 
 const usage = `usage: ipvs apply [options] [FILE]
 
-Makes the table what FILE, or the standard input, says: what \`ipvs plan\` takes, or a plan that it printed as JSON.
+Makes the table what FILE, or the standard input, says: what \`ipvs plan\` takes, or a plan that it printed as JSON,
+to which none of the options that make a plan applies.
 Servers come before those that they replace go; what fails is told beside what was done, and applying again makes up
 for it.
 
@@ -43,7 +45,11 @@ export const apply: Run = async (args, io) => {
   atMost('apply', positionals, 1)
   const options = readPlanOptions('apply', values)
   const grace = values.grace === undefined ? undefined : readSeconds('apply', 'grace', values.grace)
-  const desired = await readDesired(await readFileOrInput(io, positionals[0]))
+  const desired = await readDesired(io, positionals[0])
+  const given = givenPlanOption(values)
+  if (isPlan(desired) && given !== undefined) {
+    throw new UsageError(`apply: --${given} is for making a plan, and FILE is one that was made`)
+  }
   const { signal } = io
   const result = await withClient(values.netns, async (client) => {
     const made = isPlan(desired)

@@ -65,11 +65,20 @@ export const readFileOrInput = async (io: Io, file = '-'): Promise<string> => {
   return readFile(file, 'utf8')
 }
 
-/** A number of seconds, with fractions, in milliseconds. */
-export const readSeconds = (name: string, option: string, text: string): number => {
+/** What a timer takes: 24 days. */
+const LONGEST = 0x7fffffff
+
+/** A number of seconds, with fractions, as so many milliseconds. */
+export const readSeconds = (
+  name: string,
+  option: string,
+  text: string,
+  { least = 0, most = LONGEST }: { readonly least?: number; readonly most?: number } = {},
+): number => {
   const milliseconds = /^\d+(\.\d+)?$/.test(text) ? Math.round(Number(text) * 1000) : NaN
-  if (!(milliseconds >= 0)) throw new UsageError(`${name}: --${option} ${text}: expected seconds`)
-  return milliseconds
+  if (milliseconds >= least && milliseconds <= most) return milliseconds
+  const range = `${least / 1000} to ${Math.floor(most / 1000)}`
+  throw new UsageError(`${name}: --${option} ${text}: expected seconds, ${range}`)
 }
 
 /** The options of ipvsadm that name a service. */
@@ -106,7 +115,7 @@ export const readServer = (
     const given = scanned(name, ['-d', ...wordsOf(values), `--real-server=${server}`])
     return withHosts((host) => {
       const command = commandOf(given, host)
-      if (command.verb !== 'delete-server') throw new LineError('which real server? -r')
+      if (command.verb !== 'delete-destination') throw new LineError('which real server? -r')
       return command
     })
   })

@@ -3,11 +3,15 @@
 
 import { BlockList } from 'node:net'
 import type { ParseArgsConfig } from 'node:util'
+import { parseAddress } from '../address.js'
+import { serviceKey, serviceName } from '../model/service.js'
 import type { DesiredService, DesiredTable, Plan, PlanOptions } from '../plan/types.js'
 import { withHosts } from '../text/hosts.js'
 import { type Rule, RulesError, readRules } from '../text/parse.js'
 import type { Destination, ServiceKey } from '../types.js'
+import { readFileOrInput } from './arguments.js'
 import { Failure, UsageError, unknownWord } from './failure.js'
+import type { Io } from './io.js'
 
 export const planOptions = {
   owns: { type: 'string', multiple: true },
@@ -39,13 +43,14 @@ const ownerOf = (name: string, words: readonly string[]): ((service: ServiceKey)
   const list = new BlockList()
   for (const word of words) {
     if (word === 'all' || word === 'fwmark') continue
-    const [address = '', length] = word.split('/')
+    const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(word) ?? []
     const family = address.includes(':') ? 'ipv6' : 'ipv4'
-    try {
-      list.addSubnet(address, length === undefined ? (family === 'ipv6' ? 128 : 32) : Number(length), family)
-    } catch {
+    const widest = family === 'ipv6' ? 128 : 32
+    const bits = length === undefined ? widest : Number(length)
+    if (parseAddress(address) === undefined || bits > widest) {
       throw new UsageError(`${name}: --owns ${word}: expected all, fwmark, or an address with /length`)
     }
+    list.addSubnet(address, bits, family)
   }
   return (service) =>
     words.includes('all') ||
@@ -76,8 +81,12 @@ export const readPlanOptions = (name: string, values: Values): PlanOptions => {
   }
 }
 
+/** The name of one that was given. */
+export const givenPlanOption = (values: Values): string | undefined =>
+  Object.keys(planOptions).find((name) => (values[name as keyof Values] ?? false) !== false)
+
 /** Lines of `ipvs save` or `ipvsadm -S` as a table: nothing but services and servers to add. */
-const tableOfRules = (rules: readonly Rule[]): DesiredTable => {
+const tableOfRules = (rules: readonly Rule[], leftOut: Set<string>): DesiredTable => {
   const services: (DesiredService & { destinations: Destination[] })[] = []
   const byKey = new Map<string, { destinations: Destination[] }>()
   for (const { line, command } of rules) {
@@ -85,35 +94,59 @@ const tableOfRules = (rules: readonly Rule[]): DesiredTable => {
       const service = { ...command.service, destinations: [] }
       services.push(service)
       byKey.set(nameOf(command.service), service)
-    } else if (command.verb === 'add-server') {
+    } else if (command.verb === 'add-destination') {
       const service = byKey.get(nameOf(command.service))
       if (service === undefined)
         throw new Failure(`line ${line}: the service of this server is not named before`)
       service.destinations.push(command.destination)
-    } else if (command.verb !== 'set' && command.verb !== 'start-daemon') {
+    } else if (command.verb === 'set') leftOut.add('timeouts')
+    else if (command.verb === 'start-daemon') leftOut.add('daemons')
+    else {
       throw new Failure(
-        `line ${line}: a desired table has nothing but lines of -A and -a; got --${command.verb}`,
+        `line ${line}: a desired table has nothing but lines of -A and -a; this one is to ${command.verb}`,
       )
     }
   }
   return { services }
 }
 
-const nameOf = ({ protocol, address, port, fwmark, family }: ServiceKey): string =>
-  fwmark === undefined ? `${protocol} ${address} ${port}` : `${fwmark} ${family}`
+/** In one spelling: addresses have many. */
+const nameOf = (key: ServiceKey): string => serviceName(serviceKey(key))
 
-/** The table, or a plan that was printed as JSON. Timeouts and daemons of saved lines are left out. */
-export const readDesired = async (text: string): Promise<DesiredTable | Plan> => {
-  if (/^\s*[[{]/.test(text)) {
-    try {
-      return JSON.parse(text)
-    } catch (error) {
-      throw new Failure(`not JSON: ${(error as Error).message}`)
-    }
+/** What `save --json` and `-L --json` print beside the table. */
+const beside = ['timeouts', 'daemons', 'version', 'connectionTableSize']
+
+const tableOfJson = (text: string, leftOut: Set<string>): DesiredTable | Plan => {
+  let found: unknown
+  try {
+    found = JSON.parse(text)
+  } catch (error) {
+    throw new Failure(`not JSON: ${(error as Error).message}`)
   }
+  if (typeof found !== 'object' || found === null || !('services' in found)) return found as DesiredTable
+  for (const field of beside) if (field in found) leftOut.add(field)
+  const kept = Object.entries(found).filter(([field]) => !leftOut.has(field))
+  return Object.fromEntries(kept) as unknown as DesiredTable
+}
+
+const tableOfLines = async (text: string, leftOut: Set<string>): Promise<DesiredTable> => {
   const { rules, faults } = await withHosts((host) => readRules(text, host))
   if (faults.length > 0) throw new RulesError(faults, 'nothing was changed')
-  return tableOfRules(rules)
+  return tableOfRules(rules, leftOut)
+}
+
+/**
+ * The table in FILE or the standard input, or a plan that was printed as JSON. Timeouts and daemons are not planned:
+ * that those of a saved table are left out is told.
+ */
+export const readDesired = async (io: Io, file: string | undefined): Promise<DesiredTable | Plan> => {
+  const text = await readFileOrInput(io, file)
+  const leftOut = new Set<string>()
+  const desired = /^\s*[[{]/.test(text) ? tableOfJson(text, leftOut) : await tableOfLines(text, leftOut)
+  const told = [...leftOut].filter((field) => field === 'timeouts' || field === 'daemons')
+  if (told.length > 0)
+    io.err(`note: ${told.join(' and ')} are left as they are: plan and apply are for services\n`)
+  return desired
 }
 
 export const isPlan = (value: DesiredTable | Plan): value is Plan => 'changes' in value

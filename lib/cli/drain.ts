@@ -39,7 +39,8 @@ Exit status: 0 done, 1 failed, 2 the command line is wrong.
 `
 
 const deadlineOf = (text: string): number | Date => {
-  if (/^\d+(\.\d+)?$/.test(text)) return readSeconds('drain', 'deadline', text)
+  if (/^\d+(\.\d+)?$/.test(text))
+    return readSeconds('drain', 'deadline', text, { most: Number.MAX_SAFE_INTEGER })
   const time = new Date(text)
   if (/^\d{4}-/.test(text) && !Number.isNaN(time.getTime())) return time
   throw new UsageError(`drain: --deadline ${text}: expected seconds, or a time such as 2026-12-01T04:00:00Z`)
@@ -104,7 +105,10 @@ export const drain: Run = async (args, io) => {
     until: values.until as DrainOptions['until'],
     keep: values.keep as DrainOptions['keep'],
     deadline: values.deadline === undefined ? undefined : deadlineOf(values.deadline),
-    interval: values.interval === undefined ? undefined : readSeconds('drain', 'interval', values.interval),
+    interval:
+      values.interval === undefined
+        ? undefined
+        : readSeconds('drain', 'interval', values.interval, { least: 1 }),
     // The kernel shows nobody those of another namespace.
     sysctls: values.netns === undefined ? await readSysctls() : {},
     signal: io.signal,

@@ -13,6 +13,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** There is no IPVS, or no permission to use it: whatever was asked for, nothing can be done. */
+export const isUnusable = (error: unknown): boolean => {
+  const { reason } = error as { readonly reason?: unknown }
+  return reason === 'not-permitted' || reason === 'ipvs-unavailable'
+}
+
 /** A mistyped word, and the one that was meant. */
 export const unknownWord = (what: string, given: string, known: readonly string[]): UsageError => {
   const near = nearest(given, known)

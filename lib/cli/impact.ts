@@ -1,6 +1,7 @@
 // `ipvs impact`: which clients a change of servers, weights or scheduler would move.
 // SPDX-License-Identifier: MIT
 
+import { destinationKey, destinationName } from '../model/destination.js'
 import type { Impact } from '../predict/types.js'
 import { decimal, parseEndpoint } from '../text/endpoint.js'
 import { endpointText, numeric } from '../text/format.js'
@@ -60,8 +61,15 @@ const named = (option: string, text: string, service: ServiceStatus): Named => {
   }
 }
 
-const isSame = (a: Pick<Named, 'address' | 'port'>) => (b: Pick<Named, 'address' | 'port'>) =>
-  a.address === b.address && a.port === b.port
+type Place = Pick<Named, 'address' | 'port'>
+
+/** An IPv6 address has many spellings. */
+const placeOf = ({ address, port }: Place): string =>
+  destinationName(destinationKey({}, { address, port }), 0)
+const isSame = (a: Place): ((b: Place) => boolean) => {
+  const place = placeOf(a)
+  return (b) => placeOf(b) === place
+}
 
 const notThere = (text: string): Failure => new Failure(`the service has no real server ${text}`)
 
@@ -143,7 +151,7 @@ export const impact: Run = async (args, io) => {
     destinations: await client.destinations.list(key),
   }))
   const after = changedServers(service, destinations, values)
-  const isChanged = after !== destinations && (values.remove ?? values.add ?? values.weight) !== undefined
+  const isChanged = (values.remove ?? values.add ?? values.weight) !== undefined
   if (!isChanged && scheduler === undefined && flags === undefined) {
     throw new UsageError('impact: of which change? --remove, --add, --weight, --scheduler or --sched-flags')
   }

@@ -3,6 +3,7 @@
 
 import type { Ipvs } from '../ipvs.js'
 import type { IpvsSync } from '../sync.js'
+import { Failure } from './failure.js'
 
 export interface Io {
   readonly out: (text: string) => void
@@ -22,7 +23,9 @@ const readAll = async (): Promise<string> => {
 /** A second signal of the same kind ends the process at once. */
 const abortedBySignals = (): AbortSignal => {
   const controller = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort(name))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => controller.abort(new Failure(`interrupted (${name})`)))
+  }
   return controller.signal
 }
 

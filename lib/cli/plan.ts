@@ -3,7 +3,7 @@
 
 import { formatPlan } from '../plan/format.js'
 import { plan as makePlan } from '../plan/plan.js'
-import { atMost, readArguments, readFileOrInput } from './arguments.js'
+import { atMost, readArguments } from './arguments.js'
 import { isPlan, planOptions, planUsage, readDesired, readPlanOptions } from './desired.js'
 import { UsageError } from './failure.js'
 import { withClient } from './io.js'
@@ -31,7 +31,7 @@ export const plan: Run = async (args, io) => {
   const { values, positionals } = parsed
   atMost('plan', positionals, 1)
   const options = readPlanOptions('plan', values)
-  const desired = await readDesired(await readFileOrInput(io, positionals[0]))
+  const desired = await readDesired(io, positionals[0])
   if (isPlan(desired)) throw new UsageError('plan: that is a plan already, for ipvs apply')
   const { signal } = io
   const made = await withClient(values.netns, (client) => makePlan(client, desired, { ...options, signal }))

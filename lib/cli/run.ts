@@ -18,7 +18,10 @@ const isExpected = (error: unknown): error is Error =>
   error instanceof LineError ||
   error instanceof RulesError ||
   (error instanceof Error &&
-    (error.name === 'IpvsError' || error.name === 'RangeError' || 'syscall' in error)) ||
+    (error.constructor === Error || // the library's, with a sentence; mistakes in code are of a class of their own
+      error.name === 'IpvsError' ||
+      error.name === 'RangeError' ||
+      'syscall' in error)) ||
   (error instanceof TypeError && /^[\w.[\]]+: /.test(error.message))
 
 const textOf = (error: unknown): string => {

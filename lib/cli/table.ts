@@ -10,6 +10,7 @@ import { performSync } from '../text/perform.js'
 import { type Given, LineError, scan } from '../text/scan.js'
 import { serviceKeyOf } from '../text/service.js'
 import type { ServiceKey, SnapshotService } from '../types.js'
+import { isUnusable } from './failure.js'
 import { type Io, openSync } from './io.js'
 import { toJson } from './json.js'
 import { labelsOf } from './labels.js'
@@ -18,7 +19,7 @@ import { daemonText, listText, views } from './list.js'
 /** What ipvsadm exits with when the kernel refuses a change: -1. */
 const REFUSED = 255
 const UNREADABLE = 1
-/** When there is no IPVS, or no permission. */
+/** When there is no IPVS, or no permission: ipvsadm asks for the version of IPVS before anything else. */
 const UNUSABLE = 2
 
 interface Line {
@@ -46,7 +47,7 @@ const withTable = async (
     return await act(client)
   } catch (error) {
     io.err(`ipvs: ${(error as Error).message}\n`)
-    return status
+    return isUnusable(error) ? UNUSABLE : status
   } finally {
     client.close()
   }

@@ -86,8 +86,8 @@ export const watch: Run = async (args, io) => {
   const { json, changes, count = 'Infinity' } = values
   if (!/^([1-9]\d*|Infinity)$/.test(count))
     throw new UsageError(`watch: --count ${count}: expected a number above 0`)
-  const interval = values.interval === undefined ? 2000 : readSeconds('watch', 'interval', values.interval)
-  if (interval === 0) throw new UsageError(`watch: --interval ${values.interval}: expected more than 0`)
+  const interval =
+    values.interval === undefined ? 2000 : readSeconds('watch', 'interval', values.interval, { least: 1 })
   await withClient(values.netns, async (client) => {
     let readings = 0
     for await (const table of watchTable(client, { interval, signal: io.signal })) {

@@ -3,7 +3,7 @@
 
 import type { Director } from '../director.js'
 import type { CallOptions } from '../types.js'
-import type { Rule } from './parse.js'
+import type { Rule, RuleFault } from './parse.js'
 import { perform } from './perform.js'
 
 export interface Refusal {
@@ -20,9 +20,26 @@ export interface Applied {
 const SLICE = 512
 const IN_FLIGHT = 3
 
+/** Refusals beside the text that the rules were read from. */
+export const faultsIn = (text: string, refusals: readonly Refusal[]): readonly RuleFault[] => {
+  if (refusals.length === 0) return []
+  const textOf = textIn(text)
+  return refusals.map(({ rule: { line }, error }) => ({ line, text: textOf(line), message: error.message }))
+}
+
+/** The text of a line, by its number. */
+export const textIn = (text: string): ((line: number) => string) => {
+  let lines: readonly string[] | undefined
+  return (line) => {
+    lines ??= text.split('\n')
+    return lines[line - 1]?.trim() ?? ''
+  }
+}
+
 /**
  * `goOn`: past rules that are refused. Without it, what is already under way when the first is refused is still
- * carried out: some hundred rules after it. Rules are taken when their turn comes, so that few exist at a time.
+ * carried out: up to IN_FLIGHT slices, 1,535 rules after it. To drop them in time every call would have to carry a
+ * signal, which costs as much again as the call. Rules are taken when their turn comes, so that few exist at a time.
  */
 export const applyRules = async (
   client: Director,

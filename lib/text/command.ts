@@ -1,6 +1,7 @@
 // What a line means: its words become a command with typed arguments, checked as ipvsadm checks them.
 // SPDX-License-Identifier: MIT
 
+import { isMulticast, parseAddress } from '../address.js'
 import type { Daemon, Destination, DestinationKey, Service, ServiceKey, Timeouts } from '../types.js'
 import { type HostLookup, needNumber } from './endpoint.js'
 import { type Given, LineError } from './scan.js'
@@ -12,12 +13,16 @@ export type RuleCommand =
   | { readonly verb: 'add-service' | 'edit-service'; readonly service: Service }
   | { readonly verb: 'delete-service'; readonly service: ServiceKey }
   | {
-      readonly verb: 'add-server' | 'edit-server'
+      readonly verb: 'add-destination' | 'edit-destination'
       readonly service: ServiceKey
       readonly destination: Destination
     }
-  | { readonly verb: 'delete-server'; readonly service: ServiceKey; readonly destination: DestinationKey }
-  | { readonly verb: 'clear' }
+  | {
+      readonly verb: 'delete-destination'
+      readonly service: ServiceKey
+      readonly destination: DestinationKey
+    }
+  | { readonly verb: 'flush' }
   | { readonly verb: 'zero'; readonly service: ServiceKey | undefined }
   /** Timeouts that are not named are kept. */
   | { readonly verb: 'set'; readonly timeouts: Partial<Timeouts> }
@@ -50,7 +55,8 @@ const daemonOf = (given: Given): Daemon => {
     return text === undefined ? undefined : needNumber(`--${slot}`, text, least, most)
   }
   const group = values['mcast-group']
-  if (group !== undefined && !/^(22[4-9]|23\d)\.[\d.]+$|^ff[\da-f]{2}:/i.test(group)) {
+  const address = group === undefined ? undefined : parseAddress(group)
+  if (group !== undefined && (address === undefined || !isMulticast(address))) {
     throw new LineError(`--mcast-group ${group}: not a multicast address`)
   }
   return {
@@ -71,41 +77,42 @@ const serviceOf = (given: Given, host: HostLookup): Service => {
 
 /** @throws LineError also where the command changes nothing, such as --list. */
 export const commandOf = (given: Given, host: HostLookup): RuleCommand => {
-  const verb = given.command
-  if (verb !== 'set' || given.rest.length > 3) {
-    const word = given.rest[verb === 'set' ? 3 : 0]
-    if (word !== undefined) throw new LineError(`unexpected word '${word}'`)
-  }
-  switch (verb) {
+  const { command } = given
+  const word = given.rest[command === 'set' ? 3 : 0]
+  if (word !== undefined) throw new LineError(`unexpected word '${word}'`)
+  switch (command) {
     case 'add-service':
     case 'edit-service':
-      return { verb, service: serviceOf(given, host) }
+      return { verb: command, service: serviceOf(given, host) }
     case 'delete-service':
-      return { verb, service: serviceKeyOf(given, host) }
+      return { verb: command, service: serviceKeyOf(given, host) }
     case 'add-server':
     case 'edit-server': {
       const service = serviceKeyOf(given, host)
       return {
-        verb,
+        verb: command === 'add-server' ? 'add-destination' : 'edit-destination',
         service,
         destination: makeServer(given.values['real-server'] ?? '', service, serverSettings(given), host),
       }
     }
     case 'delete-server': {
       const service = serviceKeyOf(given, host)
-      return { verb, service, destination: parseServerKey(given.values['real-server'] ?? '', service, host) }
+      const destination = parseServerKey(given.values['real-server'] ?? '', service, host)
+      return { verb: 'delete-destination', service, destination }
     }
-    case 'zero':
-      return { verb, service: given.values.service === undefined ? undefined : serviceKeyOf(given, host) }
+    case 'zero': {
+      const service = given.values.service === undefined ? undefined : serviceKeyOf(given, host)
+      return { verb: command, service }
+    }
     case 'clear':
-      return { verb }
+      return { verb: 'flush' }
     case 'set':
-      return { verb, timeouts: timeoutsOf(given) }
+      return { verb: command, timeouts: timeoutsOf(given) }
     case 'start-daemon':
-      return { verb, daemon: daemonOf(given) }
+      return { verb: command, daemon: daemonOf(given) }
     case 'stop-daemon':
-      return { verb, state: stateOf(given) }
+      return { verb: command, state: stateOf(given) }
     default:
-      throw new LineError(`--${verb} changes nothing`)
+      throw new LineError(`--${command} changes nothing`)
   }
 }

@@ -66,7 +66,7 @@ export class Foreseen {
   /** Applies a command, or says why the kernel would not. */
   apply(command: RuleCommand): string | undefined {
     switch (command.verb) {
-      case 'clear':
+      case 'flush':
         this.#services.clear()
         return undefined
       case 'set':
@@ -95,14 +95,14 @@ export class Foreseen {
   }
 
   #server(
-    verb: 'add-server' | 'edit-server' | 'delete-server',
+    verb: 'add-destination' | 'edit-destination' | 'delete-destination',
     key: ServiceKey,
     destination: DestinationKey,
   ): string | undefined {
     const servers = this.#services.get(this.#name(key))
     if (servers === undefined) return noService
-    if (verb !== 'add-server') {
-      const found = verb === 'delete-server' ? servers.delete(destination) : servers.has(destination)
+    if (verb !== 'add-destination') {
+      const found = verb === 'delete-destination' ? servers.delete(destination) : servers.has(destination)
       return found ? undefined : 'the service has no such real server'
     }
     if (servers.has(destination)) return 'the service has this real server already'

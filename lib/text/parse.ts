@@ -19,16 +19,27 @@ export interface RuleFault {
   readonly message: string
 }
 
-/** Lines that are wrong, or that the kernel refused or would refuse; the message names them with their numbers. */
+/**
+ * Lines that are wrong, or that the kernel refused or would refuse; the message names them with their numbers. Of a
+ * restore that was ended by something else once it had begun, that is the `cause`.
+ */
 export class RulesError extends Error {
   override readonly name = 'RulesError'
   readonly faults: readonly RuleFault[]
+  /** Lines that were carried out. */
+  readonly done: number
 
-  constructor(faults: readonly RuleFault[], note = '') {
+  constructor(
+    faults: readonly RuleFault[],
+    note = '',
+    { done = 0, cause }: { readonly done?: number; readonly cause?: unknown } = {},
+  ) {
     const lines = faults.slice(0, 10).map(describeFault)
     if (faults.length > 10) lines.push(`and ${faults.length - 10} more`)
-    super(`${lines.join('\n')}${note === '' ? '' : `\n${note}`}`)
+    if (note !== '') lines.push(note)
+    super(lines.join('\n'), cause === undefined ? undefined : { cause })
     this.faults = faults
+    this.done = done
   }
 }
 

@@ -24,9 +24,9 @@ const run = (client: Director, command: RuleCommand): Promise<void> => {
       return client.services.edit(command.service, settingsOf(command.service), force)
     case 'delete-service':
       return client.services.delete(command.service)
-    case 'add-server':
+    case 'add-destination':
       return client.destinations.add(command.service, command.destination, force)
-    case 'edit-server': {
+    case 'edit-destination': {
       const { address, port, ...settings } = command.destination
       return client.destinations.edit(
         command.service,
@@ -35,9 +35,9 @@ const run = (client: Director, command: RuleCommand): Promise<void> => {
         force,
       )
     }
-    case 'delete-server':
+    case 'delete-destination':
       return client.destinations.delete(command.service, command.destination)
-    case 'clear':
+    case 'flush':
       return client.flush()
     case 'zero':
       return command.service === undefined ? client.zero() : client.services.zero(command.service)

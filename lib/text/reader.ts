@@ -8,7 +8,6 @@ import { type Given, LineError, scan } from './scan.js'
 import { makeServer, type ServerSettings, serverSettings } from './server.js'
 import { type GivenSettings, makeService, parseServiceKey, serviceSettings } from './service.js'
 
-/** A leading `ipvsadm` or `ipvs` is skipped. */
 const wordsOf = (text: string): string[] => {
   const words: string[] = []
   let start = -1
@@ -19,7 +18,6 @@ const wordsOf = (text: string): string[] => {
       start = -1
     } else if (!isSpace && start < 0) start = i
   }
-  if (words[0] === 'ipvsadm' || words[0] === 'ipvs') words.shift()
   return words
 }
 
@@ -59,6 +57,8 @@ export class Reader {
     const known = line.includes('\t') || line.endsWith('\r') ? undefined : this.#readKnown(line)
     if (known !== undefined) return known
     const words = wordsOf(line)
+    // As some files have it. Only here: behind addresses it is a word like any other.
+    if (words[0] === 'ipvsadm' || words[0] === 'ipvs') words.shift()
     if (words.length === 0 || words[0]!.startsWith('#')) return undefined
     const given = scan(words)
     if (given.values.netns !== undefined || given.values.json !== undefined) {
@@ -121,7 +121,7 @@ export class Reader {
     }
     const service = this.#keyOf(line.slice(6, end), option)
     const destination = makeServer(line.slice(start, stop), service, last.settings, this.#host)
-    return { verb: 'add-server', service, destination }
+    return { verb: 'add-destination', service, destination }
   }
 
   #serverTail(tail: string): ServerSettings | undefined {

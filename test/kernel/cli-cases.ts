@@ -3,6 +3,7 @@
 
 /** What differs from ipvsadm, and is meant to. Unnamed aspects are the same. */
 export interface Difference {
+  /** Words of the man page's section DIFFERENCES. */
   readonly reason: string
   readonly status?: number
   /** Ours; `any` where only ipvsadm's text is its own. */
@@ -10,6 +11,8 @@ export interface Difference {
   /** Lines of `ipvsadm -Sn` that only one of the two tables has: ours, then ipvsadm's. */
   readonly ours?: readonly string[]
   readonly theirs?: readonly string[]
+  /** A line of `ipvs save`, which says more than `ipvsadm -S`. */
+  readonly saved?: string
 }
 
 export interface Case {
@@ -172,6 +175,8 @@ const others: Scenario = {
     same('--start-daemon master --syncid 256'),
     same('--start-daemon master --mcast-group 10.0.0.1'),
     same('--start-daemon master --mcast-ttl 0'),
+    same('--start-daemon master --mcast-group 224.1'),
+    same('--start-daemon master --mcast-group 224.0.0.999'),
     same('--stop-daemon backup --syncid 5'),
     same('--stop-daemon backup'),
     same('--stop-daemon both'),
@@ -217,77 +222,84 @@ const differing: Scenario = {
   name: 'where the two differ',
   before: ['-A -t 192.0.2.1:80 -s rr', '-A -f 7 -6'],
   cases: [
-    other('-v', { reason: 'each says its own version', out: 'any' }),
-    other('-h', { reason: 'each has its own words', out: 'any' }),
-    other('--help', { reason: 'each has its own words', out: 'any' }),
+    other('-v', { reason: 'are in words of its own', out: 'any' }),
+    other('-h', { reason: 'are in words of its own', out: 'any' }),
+    other('--help', { reason: 'are in words of its own', out: 'any' }),
     other('foo', {
-      reason: 'a word that is no option is a subcommand, and an unknown one a mistake',
+      reason: 'A word that is no option is a subcommand, and an unknown one ends with 2',
       status: 2,
     }),
     other('-A -t [2001:db8::3] -p', {
-      reason: 'an address in brackets needs no port',
+      reason: 'An IPv6 address in brackets needs no port.',
       status: 0,
       ours: ['-A -t [2001:db8::3]:0 -s wlc -p 360'],
     }),
     other('-a -f 7 -6 -r [2001:db8::9] -m', {
-      reason: 'an address in brackets needs no port',
+      reason: 'An IPv6 address in brackets needs no port.',
       status: 0,
       ours: ['-a -f 7 -6 -r [2001:db8::9]:0 -m -w 1'],
     }),
     other('-A -6 -f 8', {
-      reason: 'the order of options has no meaning',
+      reason: 'The order of options behind the command has no meaning.',
       status: 0,
       ours: ['-A -f 8 -6 -s wlc'],
     }),
     other('-a -r 10.0.0.3 -t 192.0.2.1:80 -m', {
-      reason: 'the order of options has no meaning: ipvsadm takes port 0',
+      reason: 'ipvsadm takes port 0 if -r stands before the service',
       ours: ['-a -t 192.0.2.1:80 -r 10.0.0.3:80 -m -w 1'],
       theirs: ['-a -t 192.0.2.1:80 -r 10.0.0.3:0 -m -w 1'],
     }),
     other('-A -t 192.0.2.9:80 -p -M 24', {
-      reason: 'ipvsadm takes 24 for the mask 0.0.0.24',
+      reason: '-M 24 is refused; ipvsadm takes it for 0.0.0.24.',
       status: 2,
       theirs: ['-A -t 192.0.2.9:80 -s wlc -p 360 -M 0.0.0.24'],
     }),
     other('-A -u 192.0.2.9:53 --pe sip', {
-      reason: 'without -p the kernel does not use the engine: ours says so and leaves it out',
+      reason: '--pe without -p is left out, with a warning',
       ours: ['-A -u 192.0.2.9:53 -s wlc'],
       theirs: ['-A -u 192.0.2.9:53 -s wlc --pe sip'],
     }),
     other('-A -t 192.0.2.9:80 -p 2678401', {
-      reason: 'ipvsadm allows 31 days, the kernel more',
+      reason: 'The timeout of persistence may be longer than 31 days.',
       status: 0,
       ours: ['-A -t 192.0.2.9:80 -s wlc -p 2678401'],
     }),
     other('-A -t 192.0.2.9:80 -s sh -b port', {
-      reason: 'flags of sh, mh, msh, maglev and hrw have names without prefix, too',
+      reason: 'The flags fallback and port need no prefix.',
       status: 0,
       ours: ['-A -t 192.0.2.9:80 -s sh -b sh-port'],
     }),
     other('-a -t 192.0.2.1:80 -r 10.0.0.9 --forwarding local', {
-      reason: 'an option that ipvsadm does not have',
+      reason: 'options that ipvsadm does not have: --protocol-service, --forwarding,',
       status: 0,
+      // ipvsadm has no other word for it.
       ours: ['-a -t 192.0.2.1:80 -r 10.0.0.9:80 -g -w 1'],
+      saved: '-a -t 192.0.2.1:80 -r 10.0.0.9:80 --forwarding local -w 1',
+    }),
+    other('--start-daemon master --mcast-interface lo --sync-maxlen 65535', {
+      reason: '--sync-maxlen may be up to 65535; ipvsadm allows 65507.',
+      status: 0,
+      saved: '--start-daemon master --mcast-interface lo --syncid 0 --sync-maxlen 65',
     }),
     restored('-A -t 192.0.2.9:80\n-A -t bad/host:80\n', {
-      reason: 'a line that cannot be understood is found before anything is changed',
+      reason: 'If one cannot be understood it is named with its number and nothing is changed',
       theirs: ['-A -t 192.0.2.9:80 -s wlc'],
     }),
     restored('-A -t 192.0.2.9:80\n-A -t 192.0.2.10:80 -q\n-A -t 192.0.2.11:80\n', {
-      reason: 'a line that cannot be understood is found before anything is changed',
+      reason: 'If one cannot be understood it is named with its number and nothing is changed',
       status: 2,
       theirs: ['-A -t 192.0.2.9:80 -s wlc', '-A -t 192.0.2.11:80 -s wlc'],
     }),
     restored('-A -t 192.0.2.1:80\n-A -t 192.0.2.9:80\n', {
-      reason: 'the status tells of each refused line, not of the last line only',
+      reason: 'each is named, the others are carried out, and the status is 255',
       status: 255,
     }),
     restored('# a comment\n-A -t 192.0.2.9:80\n', {
-      reason: 'comments are skipped',
+      reason: 'Lines that begin with # are skipped.',
       status: 0,
       ours: ['-A -t 192.0.2.9:80 -s wlc'],
     }),
-    restored('-Ln\n', { reason: 'lines change the table, they do not print it', status: 2, out: '' }),
+    restored('-Ln\n', { reason: 'Lines that print, such as -L, are refused.', status: 2, out: '' }),
   ],
 }
 

@@ -46,7 +46,18 @@ test('plan says what to do, apply does it, and then there is nothing to do', asy
 test('lines are a desired table, too', async () => {
   const netns = namespace()
   const lines = '-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 10.0.0.1 -m\n--set 1 2 3\n'
-  expect((await ipvs(netns, ['apply'], lines)).status).toBe(0)
+  expect(await ipvs(netns, ['apply'], lines)).toMatchObject({
+    status: 0,
+    err: 'note: timeouts are left as they are: plan and apply are for services\n',
+  })
+  // What is printed as JSON is the desired table that is there.
+  for (const print of [['save'], ['-L'], ['-S']]) {
+    const { out } = await ipvs(netns, [...print, '--json'])
+    expect(await ipvs(netns, ['plan', '--check'], out), print[0]).toMatchObject({
+      status: 0,
+      out: 'no changes\n',
+    })
+  }
   ipvsadm(netns, ['-A', '-f', '7'])
   ipvsadm(netns, ['-A', '-t', '198.51.100.1:80'])
   const other = '-A -t 192.0.2.2:80 -s rr\n'
@@ -61,7 +72,7 @@ test('lines are a desired table, too', async () => {
   expect(foreign).toMatchObject({ status: 1, err: expect.stringContaining('foreign') })
   expect(await ipvs(netns, ['plan'], '-D -t 192.0.2.2:80\n')).toMatchObject({
     status: 1,
-    err: 'ipvs: line 1: a desired table has nothing but lines of -A and -a; got --delete-service\n',
+    err: 'ipvs: line 1: a desired table has nothing but lines of -A and -a; this one is to delete-service\n',
   })
   expect(await ipvs(netns, ['plan'], '{ "services": 5 }')).toMatchObject({
     status: 1,

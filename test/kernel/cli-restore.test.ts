@@ -72,15 +72,31 @@ test('what ipvsadm saves is restored, and what is saved for it ipvsadm restores'
   expect(tableOf(third)).toEqual(tableOf(first))
 })
 
+test('a scheduler that is missing and a wrong value are found before the table is emptied', async () => {
+  const netns = namespace()
+  expect((await ipvs(netns, ['-A', '-f', '7', '-s', 'rr'])).status).toBe(0)
+  const wrong =
+    '-A -t 192.0.2.1:80\n-A -t 192.0.2.2:80 -s nosuch\n-a -t 192.0.2.1:80 -r 224.0.0.1\n-a -t 192.0.2.1:80 -r 10.0.0.1 -y 5\n'
+  const result = await ipvs(netns, ['restore', '--clear'], wrong)
+  expect(result).toMatchObject({ status: 1, out: '' })
+  const lines = result.err.split('\n')
+  expect(lines[0]).toMatch(/^ipvs: line 2: no such scheduler.* \(-A -t 192\.0\.2\.2:80 -s nosuch\)$/)
+  expect(lines[1]).toMatch(/^ipvs: line 3: address: a real server needs a unicast address/)
+  expect(lines[2]).toMatch(/^ipvs: line 4: lowerThreshold: 5 is above upperThreshold 0/)
+  expect(lines.slice(3)).toEqual(['ipvs: nothing was changed', ''])
+  expect(ipvsadm(netns, ['-Sn']).out).toBe('-A -f 7 -s rr\n')
+})
+
 test('what cannot be foreseen ends the restore with its line named', async () => {
   const netns = namespace()
-  const wrong = '-A -t 192.0.2.1:80\n-A -t 192.0.2.2:80 -s nosuch\n-a -t 192.0.2.1:80 -r 224.0.0.1\n'
+  // Whether there is such an interface only the kernel says.
+  const wrong = '-A -t 192.0.2.1:80\n--start-daemon master --mcast-interface nosuch0\n-A -t 192.0.2.2:80\n'
   const result = await ipvs(netns, ['restore'], wrong)
   expect(result).toMatchObject({ status: 1, out: '' })
   expect(result.err).toMatch(
-    /^ipvs: line 2: .*no such scheduler.* \(-A -t 192\.0\.2\.2:80 -s nosuch\)\nipvs: line 3: /,
+    /^ipvs: line 2: .*no such network interface.* \(--start-daemon master --mcast-interface nosuch0\)\n/,
   )
-  expect(result.err).toContain('\nipvs: 1 of 3 lines were carried out\n')
+  expect(result.err).toContain('\nipvs: 2 of 3 lines were carried out\n')
   const partial = await ipvs(
     netns,
     ['restore', '--partial', '--json'],
@@ -152,25 +168,24 @@ test('predict and impact, of the kernel’s own sh', async () => {
   })
 })
 
+type Times = Readonly<Record<'ipvsadm' | 'process' | 'restore' | 'node' | 'version', readonly number[]>>
+
 test('20,000 lines beside ipvsadm', () => {
   // In a process of its own, without the test runner's instrumentation.
   const script = fileURLToPath(new URL('restore-speed.mjs', import.meta.url))
-  const { ipvsadm: theirs, restore: ours } = JSON.parse(
-    execFileSync(process.execPath, [script], { encoding: 'utf8' }),
-  ) as {
-    ipvsadm: number[]
-    restore: number[]
+  const times: Times = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8' }))
+  for (const [name, each] of Object.entries(times)) {
+    console.log(`20,000 lines, ${name}: ${each.map((time) => `${time.toFixed(0)} ms`).join(', ')}`)
   }
-  const show = (times: readonly number[]) => times.map((time) => `${time.toFixed(0)} ms`).join(', ')
-  const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[times.length >> 1]!
-  // The first calls of a process are slow: its code is not compiled yet.
-  const ratio = median(theirs) / median(ours.slice(2))
+  // What others do on the machine only adds to a time.
+  const least = (name: keyof Times) => Math.min(...times[name])
+  const theirs = least('ipvsadm')
+  const [cold] = times.restore
+  const ratios = { process: theirs / least('process'), cold: theirs / cold!, warm: theirs / least('restore') }
   console.log(
-    `20,000 lines: ipvsadm -R ${show(theirs)}; restore() ${show(ours)}: ${(median(theirs) / ours[0]!).toFixed(1)} times as ` +
-      `fast at first, then ${ratio.toFixed(1)}`,
+    `times as fast as ipvsadm -R: ${JSON.stringify(ratios, (_, v) => (typeof v === 'number' ? Number(v.toFixed(1)) : v))}`,
   )
-  // Nearly all of the time is the client's, of the call for each line: what makes that faster makes this faster.
-  expect(ratio).toBeGreaterThan(1.5)
+  expect(ratios.warm).toBeGreaterThan(1.5)
 }, 300_000)
 
 test('as a process', () => {

@@ -1,6 +1,7 @@
 // The command line against ipvsadm: the same effect, text and status, but for differences that are named.
 // SPDX-License-Identifier: MIT
 
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { save } from '../../lib/index.ts'
 import { type Case, listings, type Scenario, scenarios } from './cli-cases.ts'
@@ -21,7 +22,7 @@ interface Pair {
 const pair = async (): Promise<Pair> => {
   const [ours, theirs] = [namespace(), namespace()]
   const clients = [await open(ours.path), await open(theirs.path)]
-  const read = async () => (await Promise.all(clients.map((client) => save(client)))).join('--\n')
+  const read = async () => (await Promise.all(clients.map((client) => save(client)))).join('\n--\n')
   return { ours, theirs, read, before: '' }
 }
 
@@ -36,6 +37,8 @@ const compare = async (both: Pair, one: Case): Promise<void> => {
   if (got.status !== 0) expect(got.err, named(one)).toMatch(/^ipvs: \S.{8,}\n/)
   // Neither table has changed since they were compared: half of the invocations are mistakes.
   const after = await both.read()
+  if (differs?.saved !== undefined)
+    expect(after.slice(0, after.indexOf('\n--\n') + 1), named(one)).toContain(differs.saved)
   if (after === both.before && differs === undefined) return
   both.before = after
   const [mine, yours] = [tableOf(ours), tableOf(theirs)]
@@ -115,6 +118,49 @@ test('listings of one table', async () => {
     if (isSave) expect(got.out).toContain(' -w 100000 -x 100 -y 50\n')
     expect({ status: got.status, err: got.err }, argv.join(' ')).toEqual({ status: wanted.status, err: '' })
   }
+})
+
+/** Connections, as `ipvsadm -Ln --stats --exact` counts them, by service and real server. */
+const counted = (netns: Namespace): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...ipvsadm(netns, ['-Ln', '--stats', '--exact']).out.matchAll(/(\d\S+:\d+) +(\d+ +\d+ .*)$/gm)].map(
+      ([, name, numbers]) => [name, numbers!.trim().split(/ +/).join(' ')],
+    ),
+  )
+
+test('-Z sets counters to zero: of one service, then of all', async () => {
+  const netns = namespace()
+  netns.exec('ip', 'address', 'add', '192.0.2.3/32', 'dev', 'lo')
+  begin(netns, [
+    ...['-A -u 192.0.2.3:54 -s rr', '-a -u 192.0.2.3:54 -r 127.0.0.1:154 -m'],
+    ...['-A -u 192.0.2.3:55 -s rr', '-a -u 192.0.2.3:55 -r 127.0.0.1:155 -m'],
+  ])
+  netns.exec(
+    'bash',
+    '-c',
+    'for i in 1 2 3; do echo x > /dev/udp/192.0.2.3/54; echo x > /dev/udp/192.0.2.3/55; done',
+  )
+  const zero = '0 0 0 0 0'
+  const before = counted(netns)
+  expect(Object.keys(before)).toHaveLength(4)
+  for (const [name, numbers] of Object.entries(before)) expect(numbers, name).toMatch(/^3 3 0 \d\d+ 0$/)
+  expect(await ipvs(netns, ['-Z', '-u', '192.0.2.3:54'])).toEqual({ status: 0, out: '', err: '' })
+  expect(counted(netns)).toEqual({ ...before, '192.0.2.3:54': zero, '127.0.0.1:154': zero })
+  expect(await ipvs(netns, ['-Z'])).toEqual({ status: 0, out: '', err: '' })
+  expect(Object.values(counted(netns))).toEqual([zero, zero, zero, zero])
+})
+
+test('without permission both end with 2, whatever is asked for', () => {
+  const netns = namespace()
+  const bin = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+  const nobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups'
+  for (const argv of ['-Ln', '-A -t 192.0.2.1:80', '-Z', '-Sn', '-C', '-L --timeout', '-R']) {
+    const status = (command: string) =>
+      netns.exec('sh', '-c', `echo '-A -t 192.0.2.1:80' | ${nobody} ${command} ${argv} 2>&1; echo $?`)
+    expect(status('/sbin/ipvsadm'), argv).toMatch(/\n2\n$/)
+    expect(status(`${process.execPath} ${bin}`), argv).toMatch(/^ipvs: .*CAP_NET_ADMIN.* \(EPERM\)\n2\n$/)
+  }
+  expect(ipvsadm(netns, ['-Sn']).out).toBe('')
 })
 
 test('there are enough of them', () => {

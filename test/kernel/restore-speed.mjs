@@ -1,7 +1,13 @@
-// Times restore() of 20,000 lines beside `ipvsadm -R` of the same lines, each in a fresh namespace; prints JSON.
+// Times `ipvsadm -R` of 20,000 lines beside `ipvs -R` and restore() of the same, each in a fresh namespace; prints JSON.
 // SPDX-License-Identifier: MIT
 import { execFileSync, spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Ipvs, restore } from '../../dist/index.js'
+
+const bin = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 /** 4,000 services with 4 real servers each. */
 const lines = Array.from({ length: 4000 }, (_, i) => {
@@ -10,6 +16,8 @@ const lines = Array.from({ length: 4000 }, (_, i) => {
   return [`-A -t ${service} -s wrr`, ...servers]
 }).flat()
 const text = `${lines.join('\n')}\n`
+const file = join(tmpdir(), `restore-speed-${process.pid}`)
+writeFileSync(file, text)
 
 let count = 0
 const names = []
@@ -34,17 +42,18 @@ const timed = async (prepare, use) => {
   return time
 }
 
-const theirs = () =>
+/** A process in a namespace, with the lines as its standard input. */
+const run = (...command) =>
   timed(
     (name) => name,
     (name) => {
-      const command = ['netns', 'exec', name, 'ipvsadm', '-R']
-      const { status } = spawnSync('ip', command, { input: text })
-      if (status !== 0) throw new Error(`ipvsadm: ${status}`)
+      const shell = `exec "$@" < ${file}`
+      const { status, stderr } = spawnSync('ip', ['netns', 'exec', name, 'sh', '-c', shell, 'sh', ...command])
+      if (status !== 0) throw new Error(`${command.join(' ')}: ${status} ${stderr}`)
     },
   )
 
-const ours = () =>
+const library = () =>
   timed(
     (name) => Ipvs.open({ netns: `/run/netns/${name}` }),
     async (client) => {
@@ -53,11 +62,24 @@ const ours = () =>
     },
   )
 
-const times = { ipvsadm: [], restore: [] }
-for (let round = 0; round < 5; round++) {
-  // In turns, so that what the machine does beside this hits both.
-  if (round % 2 === 0) times.ipvsadm.push(await theirs())
-  times.restore.push(await ours())
+/** A process that does nothing but start: what of its time is not ours. */
+const startUp = (...command) => {
+  const start = performance.now()
+  spawnSync(process.execPath, command)
+  return performance.now() - start
+}
+
+const times = { ipvsadm: [], process: [], restore: [], node: [], version: [] }
+for (let round = 0; round < 4; round++) {
+  // In turns, so that what the machine does beside this hits all.
+  if (round < 2) {
+    times.ipvsadm.push(await run('ipvsadm', '-R'))
+    times.process.push(await run(process.execPath, bin, '-R'))
+    times.node.push(startUp('-e', '0'))
+    times.version.push(startUp(bin, '--version'))
+  }
+  times.restore.push(await library())
 }
 for (const name of names) execFileSync('ip', ['netns', 'delete', name])
+rmSync(file)
 console.log(JSON.stringify(times))

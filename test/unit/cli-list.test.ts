@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { connectionLine, parseConnection } from '../../lib/cli/connections.ts'
+import { changedServers } from '../../lib/cli/impact.ts'
 import { toJson } from '../../lib/cli/json.ts'
 import { largeNumber, listText, type View } from '../../lib/cli/list.ts'
 import type { DestinationStatus, SnapshotService } from '../../lib/index.ts'
@@ -191,4 +192,13 @@ test('/etc/services', () => {
   expect(ports.get('alias/tcp')).toBe(80)
   expect(names.get('80/tcp')).toBe('http')
   expect([...names.keys()]).toEqual(['80/tcp', '80/udp'])
+})
+
+test('a real server of a planned change is found in whatever spelling', () => {
+  const there: DestinationStatus = { ...server, address: '2001:db8::1', family: 'ipv6' }
+  const changed = (changes: Parameters<typeof changedServers>[2]) => changedServers(service, [there], changes)
+  expect(changed({ remove: ['[2001:DB8:0::1]:80'] })).toEqual([])
+  expect(changed({ weight: ['[2001:db8:0:0::1]:80=3'] })).toEqual([{ ...there, weight: 3 }])
+  expect(() => changed({ add: ['[2001:DB8::1]:80'] })).toThrow('already')
+  expect(() => changed({ remove: ['[2001:db8::2]:80'] })).toThrow('no real server')
 })

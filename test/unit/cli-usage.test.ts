@@ -5,10 +5,13 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { readDesired } from '../../lib/cli/desired.ts'
+import { processIo } from '../../lib/cli/io.ts'
 import { main } from '../../lib/cli/run.ts'
 import { subcommands } from '../../lib/cli/subcommands.ts'
 import { usage } from '../../lib/cli/usage.ts'
 import { allOptions } from '../../lib/text/options.ts'
+import { scenarios } from '../kernel/cli-cases.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const file = (name: string) => readFileSync(path(name), 'utf8')
@@ -111,9 +114,16 @@ test.each([
   [['save', 'x'], 2, "save: unexpected word 'x'"],
   [['restore', '/no/such/file'], 1, 'ENOENT'],
   [['plan', '--owns', 'x'], 2, 'plan: --owns x: expected all, fwmark, or an address'],
+  [['plan', '--owns', '192.0.2.0/'], 2, 'plan: --owns 192.0.2.0/: expected all, fwmark, or an address'],
+  [['plan', '--owns', '192.0.2.0/1e1'], 2, 'plan: --owns 192.0.2.0/1e1: expected'],
+  [['plan', '--owns', '192.0.2.0/24/x'], 2, 'plan: --owns 192.0.2.0/24/x: expected'],
+  [['plan', '--owns', '192.0.2.0/33'], 2, 'plan: --owns 192.0.2.0/33: expected'],
+  [['plan', '--owns', '2001:db8::/129'], 2, 'plan: --owns 2001:db8::/129: expected'],
+  [['apply', '--owns', '/24'], 2, 'apply: --owns /24: expected'],
   [['plan', '--prune', 'al'], 2, "plan: unknown --prune 'al'; did you mean all?"],
   [['apply', 'a', 'b'], 2, "apply: unexpected word 'b'"],
   [['apply', '--grace', 'x'], 2, 'apply: --grace x: expected seconds'],
+  [['apply', '--grace', '10000000'], 2, 'apply: --grace 10000000: expected seconds, 0 to 2147483\n'],
   [['drain', '-t', '192.0.2.1:80'], 2, 'drain: which real server? -r'],
   [['drain', '-r', '10.0.0.1'], 2, 'drain: which service?'],
   [
@@ -122,6 +132,14 @@ test.each([
     'drain: --deadline x: expected seconds',
   ],
   [['undrain', '-t', '192.0.2.1:80', '-r', '10.0.0.1'], 2, 'undrain: -w WEIGHT: expected a number'],
+  [
+    ['drain', '-t', '192.0.2.1:80', '-r', '10.0.0.1', '--interval', '0'],
+    2,
+    'drain: --interval 0: expected seconds, 0.001 to 2147483\n',
+  ],
+  [['watch', '--interval', '0'], 2, 'watch: --interval 0: expected seconds, 0.001 to 2147483\n'],
+  [['watch', '--interval', '10000000000'], 2, 'watch: --interval 10000000000: expected seconds'],
+  [['watch', '--interval', '1e10'], 2, 'watch: --interval 1e10: expected seconds'],
   [['watch', '--count', '0'], 2, 'watch: --count 0: expected a number above 0'],
   [['predict'], 2, 'predict: which service?'],
   [['predict', '-t', 'x!'], 2, 'predict: --tcp-service x!: not address[:port]'],
@@ -135,12 +153,125 @@ test.each([
   expect({ status: result.status, out: result.out }).toEqual({ status, out: '' })
 })
 
+const stored = JSON.stringify({ changes: [] })
+
+test.each([['--owns', 'all'], ['--prune', 'none'], ['--keep-weights', 'all'], ['--force']])(
+  'a stored plan takes no %s',
+  async (...option) => {
+    expect(await run(['apply', ...option], stored)).toEqual({
+      status: 2,
+      out: '',
+      err: `ipvs: apply: ${option[0]} is for making a plan, and FILE is one that was made\n`,
+    })
+  },
+)
+
+/** What is read as the desired table, and what is said about it. */
+const desiredOf = async (text: string) => {
+  let err = ''
+  const io = {
+    out: () => undefined,
+    err: (text: string) => {
+      err += text
+    },
+    input: async () => text,
+    signal: new AbortController().signal,
+  }
+  return { desired: await readDesired(io, undefined), err }
+}
+
+const note = (what: string) => `note: ${what} are left as they are: plan and apply are for services\n`
+
+test('what save and -L print is a desired table; timeouts and daemons are left out, which is told', async () => {
+  const table = { stable: true, services: [] }
+  const saved = JSON.stringify({ ...table, timeouts: { tcp: 900 }, daemons: [] })
+  expect(await desiredOf(saved)).toEqual({ desired: table, err: note('timeouts and daemons') })
+  const listed = JSON.stringify({ version: '1.2.1', connectionTableSize: 4096, services: [] })
+  expect(await desiredOf(listed)).toEqual({ desired: { services: [] }, err: '' })
+  const lines = '--set 1 2 3\n-A -f 7\n'
+  expect(await desiredOf(lines)).toMatchObject({
+    desired: { services: [{ fwmark: 7 }] },
+    err: note('timeouts'),
+  })
+  expect((await desiredOf('--start-daemon master\n')).err).toBe(note('daemons'))
+})
+
+test('a service has many spellings in lines', async () => {
+  const { desired } = await desiredOf(
+    '-A -t [2001:DB8:0::1]:80\n-a -t [2001:db8::1]:80 -r 2001:db8::2 -m\n-A -t 10.1:80\n-a -t 10.0.0.1:80 -r 10.0.0.2 -m\n',
+  )
+  expect(desired).toMatchObject({
+    services: [{ destinations: [{ address: '2001:db8::2' }] }, { destinations: [{ address: '10.0.0.2' }] }],
+  })
+})
+
+test('what the library says in a sentence needs no stack; a mistake in code does', async () => {
+  const said = async (error: Error) => {
+    let err = ''
+    const io = {
+      out: () => undefined,
+      err: (text: string) => {
+        err += text
+      },
+      input: () => Promise.reject(error),
+      signal: new AbortController().signal,
+    }
+    return { status: await main(['plan'], io), err }
+  }
+  expect(await said(new Error('not saved: the table kept changing'))).toEqual({
+    status: 1,
+    err: 'ipvs: not saved: the table kept changing\n',
+  })
+  expect((await said(new TypeError('x is not a function'))).err).toContain('    at ')
+})
+
+test('an interrupted command says by what', () => {
+  const { signal } = processIo()
+  expect(signal.aborted).toBe(false)
+  process.emit('SIGTERM', 'SIGTERM')
+  expect(signal.reason).toMatchObject({ name: 'Failure', message: 'interrupted (SIGTERM)' })
+})
+
+/** The text of DIFFERENCES in the man page without its macros, a line for each item. */
+const differences = (): readonly string[] => {
+  const [, section = ''] = /^\.Sh DIFFERENCES\n([\s\S]*?)^\.Sh /m.exec(file('man/ipvs.8')) ?? []
+  return section.split(/^\.It$/m).map((item) =>
+    item
+      .split('\n')
+      .map((line) =>
+        line
+          .replace(/^\.(Cm|Ar|Nm|Pq) /, '')
+          .replace(/^\.Xr (\S+) (\d)/, '$1($2)')
+          .replace(/^\.Fl /, '-')
+          .replace(/ (Ar|Cm|Fl) /g, (_, macro) => (macro === 'Fl' ? ' -' : ' '))
+          .replace(/ (?=[:;,.]$)/, ''),
+      )
+      .join(' ')
+      .replace(/\s+/g, ' ')
+      .trim(),
+  )
+}
+
+test('every difference from ipvsadm that the tests know stands in the man page', () => {
+  const known = scenarios.flatMap(({ cases }) => cases.flatMap(({ differs }) => differs?.reason ?? []))
+  const items = differences()
+  expect(known.length).toBeGreaterThan(15)
+  expect(known.filter((reason) => !items.some((item) => item.includes(reason)))).toEqual([])
+})
+
 test('-R reads everything before it changes anything', async () => {
   expect(await run(['-R'], '-A -t 192.0.2.1:80\n-A\n')).toEqual({
     status: 2,
     out: '',
     err: 'ipvs: line 2: --add-service needs a virtual service (-t, -u, -f or --sctp-service) (-A)\nipvs: nothing was changed\n',
   })
+})
+
+test('-R ends with 2 where there is nothing that it could change, with no lines, too', async () => {
+  for (const input of ['', '-A -t 192.0.2.1:80\n']) {
+    const result = await run(['--netns', '/no/such/namespace', '-R'], input)
+    expect(result).toMatchObject({ status: 2, out: '', err: expect.stringMatching(/^ipvs: \S.*\n$/) })
+  }
 })
 
 test('completion for bash completes', () => {

@@ -36,6 +36,9 @@ const recorder = (refuse: (what: string) => boolean = () => false) => {
   return { calls, client: client as unknown as Director }
 }
 
+const manyServices = (count: number): string =>
+  Array.from({ length: count }, (_, i) => `-A -t 10.0.${i >> 8}.${i & 255}:80\n`).join('')
+
 test('lines are carried out in their order', async () => {
   const { calls, client } = recorder()
   const text = '--set 1 2 3\n-A -t 192.0.2.2:80\n-a -t 192.0.2.2:80 -r 10.0.0.1\n-D -t 192.0.2.1:80\n'
@@ -71,7 +74,74 @@ test('nothing is changed when the table would refuse a line', async () => {
 test('clear: the lines take the place of what is there', async () => {
   const { calls, client } = recorder()
   await restore(client, '-A -t 192.0.2.1:80\n--start-daemon master --mcast-interface eth1\n', { clear: true })
-  expect(calls).toEqual(['flush', 'stop', 'add 192.0.2.1', 'start'])
+  expect(calls).toEqual(['stop', 'flush', 'add 192.0.2.1', 'start'])
+})
+
+test.each([
+  ['-a -t 192.0.2.2:80 -r 10.0.0.1 -y 5', 'lowerThreshold: 5 is above upperThreshold 0'],
+  ['-a -t 192.0.2.2:80 -r 224.0.0.1', 'address: a real server needs a unicast address'],
+  ['-a -t 192.0.2.2:80 -r 0.0.0.0', 'address: a real server needs a unicast address'],
+  ['-A -t 192.0.2.3:80 -s abcdefghijklmnop', 'scheduler: expected 1..15 bytes'],
+  ['-A -t 192.0.2.3:80 -p --pe abcdefghijklmnop', 'persistence.engine: expected 1..15 bytes'],
+  ['-E -t 192.0.2.2:80 -s abcdefghijklmnop', 'scheduler: expected 1..15 bytes'],
+  ['--start-daemon backup --mcast-group 224.1', '--mcast-group 224.1: not a multicast address'],
+  ['--start-daemon backup --mcast-interface abcdefghijklmnop', 'interface: expected 1..15 bytes'],
+])('a line that is wrong by itself is found before the table is emptied: %s', async (line, message) => {
+  const { calls, client } = recorder()
+  const text = `-A -t 192.0.2.2:80\n${line}\n`
+  const error = await restore(client, text, { clear: true }).catch((reason) => reason)
+  expect(error.faults).toEqual([{ line: 2, text: line, message: expect.stringContaining(message) }])
+  expect(error).toMatchObject({
+    name: 'RulesError',
+    done: 0,
+    message: expect.stringContaining('nothing was changed'),
+  })
+  expect(calls).toEqual([])
+})
+
+test('a daemon that does not stop leaves the table as it was, and is told', async () => {
+  const { calls, client } = recorder((what) => what === 'stop')
+  const text = '-A -t 192.0.2.1:80\n--start-daemon master\n'
+  const error = await restore(client, text, { clear: true }).catch((reason) => reason)
+  expect(error).toMatchObject({
+    name: 'RulesError',
+    done: 0,
+    message: 'refused stop\n0 of 2 lines were carried out',
+    cause: { message: 'refused stop' },
+  })
+  expect(calls).toEqual(['stop'])
+})
+
+test('a table that cannot be emptied: which daemons were stopped is told', async () => {
+  const { calls, client } = recorder((what) => what === 'flush')
+  const error = await restore(client, '--start-daemon master\n', { clear: true }).catch((reason) => reason)
+  expect(error.message).toBe('refused flush\n0 of 1 lines were carried out; stopped before: master daemon')
+  expect(calls).toEqual(['stop', 'flush'])
+})
+
+test('when the signal aborts on the way, how far it came is told', async () => {
+  const controller = new AbortController()
+  const { calls, client } = recorder((what) => {
+    if (what === 'add 10.0.0.100') controller.abort(new Error('enough'))
+    return false
+  })
+  const text = manyServices(5000)
+  const error = await restore(client, text, { clear: true, signal: controller.signal }).catch(
+    (reason) => reason,
+  )
+  const done = calls.length - 1
+  expect(done).toBeLessThan(1600)
+  expect(error).toMatchObject({
+    name: 'RulesError',
+    faults: [],
+    done,
+    message: `enough: ${done} of 5000 lines were carried out`,
+    cause: { message: 'enough' },
+  })
+  const partial = await restore(client, text, { partial: true, signal: controller.signal }).catch(
+    (reason) => reason,
+  )
+  expect(partial).toMatchObject({ message: 'enough' })
 })
 
 test('partial: good lines are carried out, the others told', async () => {
@@ -88,12 +158,15 @@ test('partial: good lines are carried out, the others told', async () => {
 
 test('a refusal that could not be foreseen ends it, and is told with how far it came', async () => {
   const { calls, client } = recorder((what) => what === 'add 10.0.0.100')
-  const text = Array.from({ length: 5000 }, (_, i) => `-A -t 10.0.${i >> 8}.${i & 255}:80\n`).join('')
+  const text = manyServices(5000)
   const error = await restore(client, text).catch((reason) => reason)
   expect(error.message).toMatch(
     /^line 101: refused add 10\.0\.0\.100 \(-A -t 10\.0\.0\.100:80\)\n\d+ of 5000 lines were carried out$/,
   )
-  expect(calls.length).toBeLessThan(3000)
+  // As documented: 1,535 lines after it at most.
+  expect(calls.length).toBeGreaterThan(101)
+  expect(calls.length).toBeLessThanOrEqual(101 + 1535)
+  expect(error.done).toBe(calls.length - 1)
 })
 
 test('wrong arguments', async () => {

@@ -41,7 +41,7 @@ const built = (rules: readonly Rule[]): SnapshotService[] => {
   for (const { command } of rules) {
     if (command.verb === 'add-service') {
       services.push({ ...serviceFromWire(serviceToWire(command.service)), destinations: [] })
-    } else if (command.verb === 'add-server') {
+    } else if (command.verb === 'add-destination') {
       const key = serviceKey(command.service)
       // The newest first, as in the kernel; and only to the service that is named.
       const last = services.at(-1)!
@@ -101,6 +101,8 @@ test('the short way through usual lines means what the long way means', () => {
     ' extra',
     ' -A',
     ' -m -g',
+    ' ipvs -w 3',
+    ' ipvsadm',
   ]
   const places = [
     '10.0.0.1',
