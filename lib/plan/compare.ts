@@ -138,9 +138,8 @@ const compareServersOf = (
   const found: ServerChange[] = []
   const statuses = current?.destinations ?? nothing
   let met = 0
-  for (let i = 0; i < statuses.length; i++) {
-    const status = statuses[i]!
-    const index = indexOf(status, statuses.length - 1 - i, read, wanted)
+  for (const status of statuses) {
+    const index = wanted.get(hostPort(status))
     if (index === undefined) {
       if (prune === false) continue
       const atOnce = refusesQuiesced({ ...current!, ...(edited as Partial<ServiceState>) })
@@ -161,21 +160,6 @@ const compareServersOf = (
   if (met < wanted.size) found.push(...additions(read, wanted, statuses, force))
   if (found.length > 1) found.sort((a, b) => compareServers(a.wire, b.wire))
   return found.flatMap(({ changes }) => changes)
-}
-
-/**
- * Where the desired table has a server. Tables that were filled by a plan list their servers in the opposite order of
- * their addresses, as the desired table may; then there is no name to be made and looked up.
- */
-const indexOf = (
-  { address, port }: DestinationStatus,
-  guess: number,
-  { wire, service }: ReadService,
-  wanted: ReadonlyMap<string, number>,
-): number | undefined => {
-  const guessed = service.destinations![guess]
-  if (guessed?.address === address && (guessed.port ?? wire.port ?? 0) === port) return guess
-  return wanted.get(hostPort({ address, port }))
 }
 
 const additions = (
