@@ -185,7 +185,9 @@ test('20,000 lines beside ipvsadm', () => {
   console.log(
     `times as fast as ipvsadm -R: ${JSON.stringify(ratios, (_, v) => (typeof v === 'number' ? Number(v.toFixed(1)) : v))}`,
   )
+  // A quarter of ipvsadm's time is the kernel's own work on the lines, which nobody can save: no more than 4 is possible.
   expect(ratios.warm).toBeGreaterThan(1.5)
+  expect(ratios.process).toBeGreaterThan(0.7)
 }, 300_000)
 
 test('as a process', () => {
