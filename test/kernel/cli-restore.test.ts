@@ -185,7 +185,7 @@ test('20,000 lines beside ipvsadm', () => {
   console.log(
     `times as fast as ipvsadm -R: ${JSON.stringify(ratios, (_, v) => (typeof v === 'number' ? Number(v.toFixed(1)) : v))}`,
   )
-  // A quarter of ipvsadm's time is the kernel's own work on the lines, which nobody can save: no more than 4 is possible.
+  // Seen: 3.4 and 1.2, with other work on the machine. Most of what is left is system time.
   expect(ratios.warm).toBeGreaterThan(1.5)
   expect(ratios.process).toBeGreaterThan(0.7)
 }, 300_000)
