@@ -185,7 +185,9 @@ test('20,000 lines beside ipvsadm', () => {
   console.log(
     `times as fast as ipvsadm -R: ${JSON.stringify(ratios, (_, v) => (typeof v === 'number' ? Number(v.toFixed(1)) : v))}`,
   )
+  // Seen: 3.4 and 1.2, with other work on the machine. Most of what is left is system time.
   expect(ratios.warm).toBeGreaterThan(1.5)
+  expect(ratios.process).toBeGreaterThan(0.7)
 }, 300_000)
 
 test('as a process', () => {

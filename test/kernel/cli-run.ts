@@ -54,6 +54,7 @@ const blocks = (text: string): readonly string[] =>
   text
     .trimEnd()
     .split(/\n(?! )/)
+    .map((block) => block.trimEnd()) // which block is the last, and was trimmed, depends on the order
     .sort()
 
 export const tableOf = (netns: Namespace): TableText => {
