@@ -71,7 +71,7 @@ test('drain, and a server kept for maintenance', () => {
 })
 
 test('watch', () => {
-  expect(run(seeded(), blocks.get('Watch')![0]!).at(-1)).toBe('192.0.2.10 80 null null')
+  expect(run(seeded(), blocks.get('Watch')![0]!).at(-1)).toBe('192.0.2.10 80 undefined undefined')
 })
 
 test('save and restore', () => {
