@@ -4,10 +4,10 @@ import { slowness } from './test/kernel/slowness.ts'
 
 /** These need the modules of kmod/, built for the kernel of the machine. */
 const schedulers = 'test/kernel/schedulers*.test.ts'
-/** What operates a director: policy and command line. */
-const operation = ['plan*', 'reconcile', 'drain', 'watch', 'cli*', 'readme'].map(
-  (name) => `test/kernel/${name}.test.ts`,
-)
+const files = (...names: string[]) => names.map((name) => `test/kernel/${name}.test.ts`)
+/** What operates a director, and the command line with the README's snippets. */
+const operation = files('plan*', 'reconcile', 'drain', 'watch')
+const cli = files('cli*', 'readme')
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
 
@@ -26,11 +26,12 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
-          exclude: [schedulers, debug, ...operation],
+          exclude: [schedulers, debug, ...operation, ...cli],
           ...inMachine,
         },
       },
       { test: { name: 'operation', include: operation, ...inMachine } },
+      { test: { name: 'cli', include: cli, ...inMachine } },
       { test: { name: 'schedulers', include: [schedulers], ...inMachine } },
       { test: { name: 'debug', include: [schedulers, debug], ...inMachine } },
     ],

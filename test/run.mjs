@@ -19,8 +19,8 @@ Runs everything: formatting, lint and types; unit tests; the native code under s
 (30 s); the tests of client and schedulers in a machine that boots a distribution kernel; and every benchmark once.
 Sets up what is missing.
 
-  --only JOB      check, unit, c, kmod, fuzz, asan, operation, kernel, schedulers
-                  or bench; may be repeated
+  --only JOB      check, unit, c, kmod, fuzz, asan, operation, kernel, schedulers,
+                  cli or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -95,7 +95,7 @@ export async function testsInMachine(project, { env, shares = [], wrapper = [], 
         env: { ...env, IPVS_TEST_KERNEL: 'disposable' },
         cpus: Math.min(2, cpus().length),
         shares: [folder, ...shares],
-        timeout: 1200,
+        timeout: 1800,
         ...options,
       })
       return status
@@ -137,6 +137,7 @@ const hostJobs = {
 const machineJobs = {
   kernel: kernelTests,
   schedulers: schedulerTests,
+  cli: ({ kernel }) => testsInMachine('cli', { kernel }),
   bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
 }
 
