@@ -131,6 +131,7 @@ const hostJobs = {
   kmod: () => counted('make', '--no-print-directory', '-C', 'test/kmod', 'check'),
   asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
+  bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
   operation: ({ kernel }) => testsInMachine('operation', { kernel }),
 }
 /** … and beside them what runs in test machines only. */
@@ -138,7 +139,6 @@ const machineJobs = {
   kernel: kernelTests,
   schedulers: schedulerTests,
   cli: ({ kernel }) => testsInMachine('cli', { kernel }),
-  bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
 }
 
 async function runInTurn(jobs, only, options) {
