@@ -1,9 +1,10 @@
-// The cases that run in the machine, in their order.
+// The cases by their names; loaded when they are run, for before the first build there is no library to import.
 // SPDX-License-Identifier: MIT
-import { change } from './cases/change.mjs'
-import { load } from './cases/load.mjs'
-import { loop } from './cases/loop.mjs'
-import { read } from './cases/read.mjs'
-import { rules } from './cases/rules.mjs'
 
-export const cases = { change, load, read, loop, rules }
+const load = (name) => async (options) => (await import(`./cases/${name}.mjs`))[name](options)
+const named = (...names) => Object.fromEntries(names.map((name) => [name, load(name)]))
+
+/** In the machine that is measured. */
+export const cases = named('change', 'load', 'read', 'loop', 'rules')
+/** Without a kernel, on the host itself. */
+export const hostCases = named('codec', 'shares')

@@ -10,9 +10,7 @@ import { build } from '../scripts/build.mjs'
 import { cache, main, Problem, root } from '../scripts/lib.mjs'
 import { setup as setupMachine } from '../scripts/setup.mjs'
 import { runInVm } from '../test/vm/run.mjs'
-import { codec } from './cases/codec.mjs'
-import { shares } from './cases/shares.mjs'
-import { cases } from './cases.mjs'
+import { cases, hostCases } from './cases.mjs'
 import { setup } from './setup.mjs'
 
 const usage = `usage: npm run bench [-- --quick] [-- --only NAME] [-- --host]
@@ -25,9 +23,6 @@ writes results.json, RESULTS.md and plots here and a table in the README. Takes 
   --draw       measures nothing: makes tables and plots of the results that are there
   --host       on this host's own kernel, in new network namespaces (as root, where there is IPVS)
 `
-
-/** Cases without a kernel, which run on the host itself. */
-const hostCases = { codec, shares }
 
 const guest = join(import.meta.dirname, 'guest.mjs')
 

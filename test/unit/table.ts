@@ -3,20 +3,15 @@
 
 import { IpvsError, type Reason } from '../../lib/errors.ts'
 import type { DestinationStatus, ServiceStatus, SnapshotService, Stats } from '../../lib/types.ts'
+import { nothingCounted } from '../nothing.ts'
 
 export const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
 
 export const stats = (conns = 0n, inPkts = 0n): Stats => ({
+  ...nothingCounted,
   conns,
   inPkts,
-  outPkts: 0n,
   inBytes: inPkts * 100n,
-  outBytes: 0n,
-  cps: 0,
-  inPps: 0,
-  outPps: 0,
-  inBps: 0,
-  outBps: 0,
 })
 
 export const server = (address: string, settings: Partial<DestinationStatus> = {}): DestinationStatus => ({
