@@ -1,6 +1,6 @@
 // Test projects: unit runs anywhere; the others run only inside the test machine.
 import { defineConfig } from 'vitest/config'
-import { slowness } from './test/kernel/slowness.ts'
+import { patience } from './test/kernel/slowness.ts'
 
 /** These need the modules of kmod/, built for the kernel of the machine. */
 const schedulers = 'test/kernel/schedulers*.test.ts'
@@ -14,14 +14,21 @@ const debug = 'test/kernel/debug-*.test.ts'
 const inMachine = {
   pool: 'forks',
   fileParallelism: false,
-  testTimeout: 60_000 * slowness,
-  hookTimeout: 60_000 * slowness,
+  testTimeout: 60_000 * patience,
+  hookTimeout: 60_000 * patience,
 } as const
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 60_000 * patience,
+        },
+      },
       {
         test: {
           name: 'kernel',

@@ -95,7 +95,7 @@ export async function testsInMachine(project, { env, shares = [], wrapper = [], 
         env: { ...env, IPVS_TEST_KERNEL: 'disposable' },
         cpus: Math.min(2, cpus().length),
         shares: [folder, ...shares],
-        timeout: 1800,
+        timeout: 3600,
         ...options,
       })
       return status

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { type DrainOptions, type DrainProgress, drain, type Ipvs, undrain } from '../../lib/index.ts'
 import { at, type Balancer, balancer, dns, servers, web } from './balancer.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 const [one, two, three] = servers
 const interval = 200
@@ -80,7 +80,7 @@ const processOf = (netns: string, options: DrainOptions) => {
 }
 
 test('0 of 200 connections break, new ones go elsewhere, kill -9 midway, a second process finishes', {
-  timeout: 120_000 * slowness,
+  timeout: 120_000 * patience,
 }, async () => {
   const all = await balancer()
   const { client, director } = all
@@ -192,7 +192,7 @@ test('undrain ends a drain and brings the clients back; so it does after an abor
 })
 
 test('persistence: the template keeps its client on the server until a sysctl or its timeout ends that', {
-  timeout: 120_000 * slowness,
+  timeout: 120_000 * patience,
 }, async () => {
   const settings = { scheduler: 'rr', persistence: { timeout: 30 } }
   const { client, ipvs, sysctl } = await balancer(web, settings)
@@ -238,7 +238,7 @@ test('UDP: a flow keeps its server while it goes on, and counts until its timeou
   expect(running.last).toMatchObject({ state: 'waiting', left: 1 })
   const last = performance.now()
   expect(await running.end()).toMatchObject({ state: 'drained', deleted: true, notes: [] })
-  expect(performance.now() - last).toBeLessThan(8000 * slowness)
+  expect(performance.now() - last).toBeLessThan(8000 * patience)
   expect(await client.ask(4000)).not.toBe(home)
 
   const [other] = servers.filter((server) => server !== home) as [string]

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Ipvs, ServiceSettings } from '../../lib/index.ts'
 import { type Namespace, namespace, open } from './namespace.ts'
-import { slowness } from './slowness.ts'
+import { patience, slowness } from './slowness.ts'
 
 const web = { protocol: 'tcp', address: '203.0.113.10', port: 80 } as const
 const PORT = 8080
@@ -137,7 +137,7 @@ const replaceUnderLoad = async (
 const quiesced = ['add-destination', 'quiesce-destination', 'delete-destination']
 
 test('every server replaced again and again under load: at least 2,000 connections, none refused', {
-  timeout: 240_000 * slowness,
+  timeout: 240_000 * patience,
 }, async () => {
   const { ipvs, clients } = await network()
   const { total, rounds, failures } = await replaceUnderLoad({ ipvs, clients }, 4000, 10, quiesced)
@@ -154,7 +154,7 @@ test('every server replaced again and again under load: at least 2,000 connectio
   expect(failures).toEqual([])
 })
 
-test('with sh that falls back none is refused either', { timeout: 120_000 * slowness }, async () => {
+test('with sh that falls back none is refused either', { timeout: 120_000 * patience }, async () => {
   // One host with many ports: without the flag `port` all would get the same server.
   const all = await network({ scheduler: 'sh', schedulerFlags: ['port', 'fallback'] })
   const { total, rounds, failures } = await replaceUnderLoad(all, 500, 4, quiesced)
@@ -166,7 +166,7 @@ test('with sh that falls back none is refused either', { timeout: 120_000 * slow
 })
 
 test('with sh alone none is refused; those of the moment break, at most as many as there are', {
-  timeout: 120_000 * slowness,
+  timeout: 120_000 * patience,
 }, async () => {
   const all = await network({ scheduler: 'sh', schedulerFlags: ['port'] }, 2000)
   const steps = ['add-destination', 'delete-destination']
@@ -188,7 +188,7 @@ test('with sh alone none is refused; those of the moment break, at most as many 
 })
 
 test('the same by hand, deleting first: clients are refused, so this would be seen', {
-  timeout: 120_000 * slowness,
+  timeout: 120_000 * patience,
 }, async () => {
   const { ipvs, clients } = await network()
   while ((await clients.ask()).count < 20) await setTimeout(100)

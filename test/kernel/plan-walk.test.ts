@@ -16,7 +16,7 @@ import {
   owns,
   table,
 } from './plan-walk.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 const STEPS = Number(process.env.IPVS_WALK ?? 40)
 const options = { owns, prune: true, impact: false } as const
@@ -76,7 +76,7 @@ const settle = async (ipvs: Ipvs, desired: DesiredTable): Promise<number> => {
 }
 
 test(`after each of ${STEPS} steps what is owned is as desired, and what is foreign as others left it, to the byte`, {
-  timeout: 5000 * STEPS * slowness,
+  timeout: 5000 * STEPS * patience,
 }, async () => {
   const random = numbers(20_260_815)
   const netns = namespace()

@@ -16,7 +16,7 @@ import {
   planBetween,
 } from '../../lib/index.ts'
 import { namespace, open, openSync } from './namespace.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 import { writesOf } from './writes.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
@@ -78,7 +78,7 @@ const reapply = (netns: string, table: DesiredTable): { sent: Map<string, number
 }
 
 test('from empty to 2,000 services of 5 servers; then no write; then one', {
-  timeout: 240_000 * slowness,
+  timeout: 240_000 * patience,
 }, async () => {
   const netns = namespace()
   const ipvs = await open(netns.path)

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { type DesiredTable, type ReconcileRound, reconcile } from '../../lib/index.ts'
 import { namespace, open } from './namespace.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
 
@@ -24,7 +24,7 @@ const rules = (...servers: string[]): string[] => [
 ]
 
 test('drift is repaired, a new table is applied, and two at once do not get in the way of each other', {
-  timeout: 180_000,
+  timeout: 180_000 * patience,
 }, async () => {
   const netns = namespace()
   const controller = new AbortController()
@@ -46,7 +46,9 @@ test('drift is repaired, a new table is applied, and two at once do not get in t
   }
   /** Whatever the order of the servers is by now. */
   const becomes = async (...servers: string[]): Promise<void> =>
-    expect.poll(() => owned().sort(), { timeout: 20_000, interval: 100 }).toEqual(rules(...servers).sort())
+    expect
+      .poll(() => owned().sort(), { timeout: 20_000 * patience, interval: 100 })
+      .toEqual(rules(...servers).sort())
 
   const running = [keep(), keep()]
   await becomes('10.0.0.1', '10.0.0.2')
@@ -68,7 +70,7 @@ test('drift is repaired, a new table is applied, and two at once do not get in t
 })
 
 test('two that disagree about what both own: the common server serves throughout, the rest is undisturbed', {
-  timeout: 120_000 * slowness,
+  timeout: 120_000 * patience,
 }, async () => {
   const netns = namespace()
   const [mine, common, yours] = [10, 20, 30].map((last) => ({ ...web, address: `192.0.2.${last}` }))
@@ -106,7 +108,7 @@ test('two that disagree about what both own: the common server serves throughout
     (await read()).filter(
       ({ address, destinations }) => /^192.0.2..0$/.test(address!) && destinations.length > 0,
     ).length
-  await expect.poll(filled, { timeout: 20_000 }).toBe(3)
+  await expect.poll(filled, { timeout: 20_000 * patience }).toBe(3)
   const seen = new Set<string>()
   for (const end = performance.now() + 8000; performance.now() < end; ) {
     const services = await read()
@@ -142,10 +144,10 @@ test('two that disagree about what both own: the common server serves throughout
     const found = (await read()).find(({ address }) => address === '192.0.2.20')
     return found!.destinations.map(({ address, weight }) => `${address} ${weight}`).sort()
   }
-  await expect.poll(contested, { timeout: 20_000 }).toEqual(['10.0.1.1 1', '10.0.1.2 1'])
+  await expect.poll(contested, { timeout: 20_000 * patience }).toEqual(['10.0.1.1 1', '10.0.1.2 1'])
   const addresses = async () => (await read()).map(({ address }) => address).sort()
   const all = [10, 20, 21, 30].map((last) => `192.0.2.${last}`)
-  await expect.poll(addresses, { timeout: 20_000 }).toEqual([...all, '198.51.100.1'])
+  await expect.poll(addresses, { timeout: 20_000 * patience }).toEqual([...all, '198.51.100.1'])
   ending[0].abort()
   await running[0]
 })

@@ -7,9 +7,9 @@ import { expect, test, vi } from 'vitest'
 import { Director } from './schedulers-director.ts'
 import { loaded, ours, unload } from './schedulers-modules.ts'
 import { hosts, web } from './schedulers-servers.ts'
-import { slowness } from './slowness.ts'
+import { patience, slowness } from './slowness.ts'
 
-vi.setConfig({ testTimeout: 180_000 * slowness })
+vi.setConfig({ testTimeout: 180_000 * patience })
 
 /** A debug kernel needs some ten seconds for each. */
 const DIRECTORS = slowness > 1 ? 24 : 100

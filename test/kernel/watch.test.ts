@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { type Ipvs, type TableChange, type WatchedTable, type WatchOptions, watch } from '../../lib/index.ts'
 import { balancer, dns } from './balancer.ts'
 import { namespace, open } from './namespace.ts'
+import { patience } from './slowness.ts'
 
 /** A watch that runs beside the test, until the test ends. */
 const watching = (ipvs: Ipvs, options: WatchOptions): WatchedTable[] => {
@@ -88,7 +89,7 @@ test('what ipvsadm changes is seen exactly once, with the fields', async () => {
 })
 
 test('rates are those of the traffic, at any interval; setting counters to zero makes none negative', {
-  timeout: 120_000,
+  timeout: 120_000 * patience,
 }, async () => {
   const { ipvs, client, director } = await balancer(dns, { scheduler: 'rr' }, ['10.0.0.1'])
   const [often, steady] = [watching(ipvs, { interval: 250 }), watching(ipvs, { interval: 2000 })]
@@ -131,7 +132,7 @@ test('rates are those of the traffic, at any interval; setting counters to zero 
 })
 
 test('while others add and delete without end, nothing of ours is reported', {
-  timeout: 120_000,
+  timeout: 120_000 * patience,
 }, async () => {
   const netns = namespace()
   const ipvs = await open(netns.path)

@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { Ipvs } from '../../lib/index.ts'
 import { namespace } from './namespace.ts'
+import { patience } from './slowness.ts'
 
 test('20 workers terminated at random moments, 10 rounds: no crash, no descriptor left', {
-  timeout: 300_000,
+  timeout: 300_000 * patience,
 }, () => {
   const script = fileURLToPath(new URL('workers.mjs', import.meta.url))
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, [script, namespace().path], {
