@@ -84,6 +84,7 @@ export class Batch {
   #replies: DataView = empty
   #answers: (Answer | undefined)[] = []
   #first = 0
+  #closed = false
   #sealed = false
   /** For each chunk the index after its last message. */
   #chunks: number[] = []
@@ -106,7 +107,12 @@ export class Batch {
   }
 
   get full(): boolean {
-    return this.#ends.length >= BATCH_MESSAGES
+    return this.#closed || this.#ends.length >= BATCH_MESSAGES
+  }
+
+  /** Takes nothing more. */
+  close(): void {
+    this.#closed = true
   }
 
   get chunks(): number {

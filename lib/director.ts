@@ -4,7 +4,8 @@
 import { Daemons } from './daemons.js'
 import { Destinations } from './destinations.js'
 import { infoFromWire, timeoutsFromWire, timeoutsToWire } from './model/daemon.js'
-import { nothing, part, type Request, type Runner } from './request.js'
+import type { Player } from './recording.js'
+import { nothing, part, type Request } from './request.js'
 import { Services } from './services.js'
 import { snapshot } from './snapshot.js'
 import type { CallOptions, Info, Snapshot, Timeouts } from './types.js'
@@ -12,14 +13,23 @@ import type { CallOptions, Info, Snapshot, Timeouts } from './types.js'
 const readInfo: Request = { command: 'getInfo', body: {} }
 const readTimeouts: Request = { command: 'getConfig', body: {} }
 
+let playerIn: (director: Director) => Player
+
+/** What runs the calls of a director, for those that were recorded. */
+export const playerOf = (director: Director): Player => playerIn(director)
+
 /** What Ipvs and IpvsSync have in common: everything but how they are opened, run and closed. */
 export class Director {
   readonly services: Services
   readonly destinations: Destinations
   readonly daemons: Daemons
-  readonly #runner: Runner
+  readonly #runner: Player
 
-  constructor(runner: Runner) {
+  static {
+    playerIn = (director) => director.#runner
+  }
+
+  constructor(runner: Player) {
     this.#runner = runner
     this.services = new Services(runner)
     this.destinations = new Destinations(runner)

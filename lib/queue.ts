@@ -9,7 +9,8 @@ import { callOptions } from './check.js'
 import { closed, IpvsError } from './errors.js'
 import { Group, memberOf } from './group.js'
 import { settlesWithin } from './late.js'
-import { type Operation, type Request, type Runner, repliesOf, subjectOf } from './request.js'
+import type { Player } from './recording.js'
+import { type Operation, type Request, repliesOf, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
 /** Beyond the deadlines that the socket keeps by itself; only a kernel that blocks in sendmsg outlasts both. */
@@ -22,7 +23,7 @@ const ETIMEDOUT = 110
  * Calls made in one tick, or while an exchange is in flight, gather in batches; operations of several exchanges
  * gather in groups. Both wait in one line, so that whatever was called first has taken effect first.
  */
-export class Queue implements Runner {
+export class Queue implements Player {
   readonly #channel: Channel
   readonly #line: (Batch | Group)[] = []
   readonly #aborts = new Aborts()
@@ -71,6 +72,17 @@ export class Queue implements Runner {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  send(batch: Batch): Promise<void> {
+    batch.close()
+    if (this.#closed) batch.fail(({ command, body }) => closed(command, subjectOf(body)))
+    else if (this.#stuck) batch.fail(stuck)
+    else {
+      this.#line.push(batch)
+      this.#pump()
+    }
+    return batch.done
   }
 
   /** Throws when nothing can be sent, before anything is queued. */

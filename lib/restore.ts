@@ -3,14 +3,14 @@
 
 import * as check from './check.js'
 import type { Director } from './director.js'
-import { knowsScheduler } from './plan/schedulers.js'
-import { applyRules, faultsIn, textIn } from './text/apply.js'
+import { type KnowsScheduler, knowsScheduler } from './plan/schedulers.js'
+import { faultsIn, Script, textIn } from './text/apply.js'
+import type { RuleCommand } from './text/command.js'
 import type { HostLookup } from './text/endpoint.js'
 import { Foreseen } from './text/foresee.js'
 import { withHosts } from './text/hosts.js'
-import { isFault, linesOf, type Rule, type RuleFault, RulesError } from './text/parse.js'
-import { ownFault } from './text/rehearse.js'
-import type { CallOptions, DaemonStatus, Snapshot } from './types.js'
+import { isFault, linesOf, type RuleFault, RulesError } from './text/parse.js'
+import type { CallOptions, DaemonStatus } from './types.js'
 
 export interface RestoreOptions extends CallOptions {
   /** Carry out the good lines even if others are wrong or refused. Default false. */
@@ -36,7 +36,7 @@ const optionFields = new Set(['partial', 'clear', 'signal'])
  * lines are read and compared with the table: one that is wrong, whose values the client or the kernel does not take,
  * whose scheduler this host does not have, or that the table would refuse (a service that is there already, or one that
  * is missing), is named with its number, and nothing is changed. What cannot be foreseen, such as a lack of memory or
- * what others change meanwhile, ends the restore there, with up to 1,535 lines after it carried out.
+ * what others change meanwhile, ends the restore there, with up to 511 lines after it carried out.
  * @throws RulesError naming the lines, unless `partial`, which returns them. Also when the signal aborts, or the table
  * cannot be cleared, once anything may have been changed: then `done` tells how far it came, and `cause` why.
  * @throws the signal's reason when it aborts before anything was changed; IpvsError as any reading does.
@@ -53,17 +53,16 @@ export const restore = async (
   check.callOptions({ signal })
   const daemons = await client.daemons.list({ signal })
   const before = clear || partial ? { services: [] } : await client.snapshot({ signal })
-  const { host, count, faults, restart } = await withHosts((lookup) =>
-    review(text, lookup, before, daemons, { clear, partial }),
+  const { script, count, faults, restart } = await withHosts((lookup) =>
+    review(text, lookup, new Foreseen(before, daemons, clear), partial),
   )
   if (!partial && faults.length > 0) throw new RulesError(faults, 'nothing was changed')
   signal?.throwIfAborted()
   if (clear) await empty(client, restart, count)
-  // Read a second time, slice by slice: rules that are soon forgotten cost less than thousands that are kept.
-  const { done, refusals } = await applyRules(client, goodRules(text, host), { goOn: partial, signal })
+  const { done, refusals } = await script.run(client, { goOn: partial, signal })
   const all = [...faults, ...faultsIn(text, refusals)].sort((a, b) => a.line - b.line)
   const progress = `${done} of ${count} lines were carried out`
-  if (signal?.aborted && done + refusals.length < count) {
+  if (signal?.aborted && done + refusals.length < script.length) {
     throw new RulesError(all, `${textOf(signal.reason)}: ${progress}`, { done, cause: signal.reason })
   }
   if (!partial && all.length > 0) throw new RulesError(all, progress, { done })
@@ -88,34 +87,23 @@ const empty = async (client: Director, restart: readonly State[], count: number)
   }
 }
 
-function* goodRules(text: string, host: HostLookup): Generator<Rule, void, undefined> {
-  for (const line of linesOf(text, host)) if (!isFault(line)) yield line
-}
-
 type State = DaemonStatus['state']
 
 interface Review {
-  /** What the system says of hosts. */
-  readonly host: HostLookup
+  /** The lines that are to be carried out. */
+  readonly script: Script
+  /** Lines that were understood. */
   readonly count: number
   readonly faults: readonly RuleFault[]
-  /** Daemons that run and that the lines start again. */
+  /** Daemons to be stopped first. */
   readonly restart: readonly State[]
 }
 
 /** Reads all lines, and finds those that are wrong or would be refused; changes nothing. */
-const review = (
-  text: string,
-  host: HostLookup,
-  before: Pick<Snapshot, 'services'>,
-  daemons: readonly DaemonStatus[],
-  { clear, partial }: { readonly clear: boolean; readonly partial: boolean },
-): Review => {
-  const running = new Set(daemons.map(({ state }) => state))
-  const restart = new Set<State>()
-  const foreseen = new Foreseen(before, clear ? [] : daemons)
+const review = (text: string, host: HostLookup, foreseen: Foreseen, partial: boolean): Review => {
   const knows = knowsScheduler()
   const textOf = textIn(text)
+  const script = new Script()
   const faults: RuleFault[] = []
   let count = 0
   for (const line of linesOf(text, host)) {
@@ -124,14 +112,24 @@ const review = (
       continue
     }
     count++
-    const { command } = line
-    if (command.verb === 'start-daemon' && running.has(command.daemon.state))
-      restart.add(command.daemon.state)
-    if (partial) continue
     // In any case: were the effect of a wrong line left out, those after it would be called wrong, too.
-    const refused = foreseen.apply(command)
-    const message = ownFault(command, knows) ?? refused
+    const refused = foreseen.apply(line.command)
+    const own = script.add(line)
+    const message = partial ? own : (own ?? missingModule(line.command, knows) ?? refused)
     if (message !== undefined) faults.push({ line: line.line, text: textOf(line.line), message })
   }
-  return { host, count, faults, restart: [...restart] }
+  return { script, count, faults, restart: foreseen.restart }
+}
+
+/** What every kernel of this host would refuse. */
+const missingModule = (command: RuleCommand, knows: KnowsScheduler): string | undefined => {
+  if (command.verb !== 'add-service' && command.verb !== 'edit-service') return undefined
+  const { scheduler = 'wlc', persistence } = command.service
+  if (knows(scheduler) === false)
+    return `no such scheduler: no module ip_vs_${scheduler} for the running kernel`
+  // The module of an engine is named as that of a scheduler would be.
+  const engine = persistence?.engine
+  return engine && knows(`pe_${engine}`) === false
+    ? `no such persistence engine: no module ip_vs_pe_${engine} for the running kernel`
+    : undefined
 }

@@ -9,7 +9,8 @@ import { Director } from './director.js'
 import { closed } from './errors.js'
 import { gather } from './group.js'
 import { Writer } from './netlink/attr.js'
-import { type Operation, type Request, type Runner, repliesOf, type Sync, subjectOf } from './request.js'
+import type { Player } from './recording.js'
+import { type Operation, type Request, repliesOf, type Sync, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
 interface Memory {
@@ -23,7 +24,7 @@ const newMemory = (): Memory => {
 }
 
 /** Runs each operation to its end and returns the result itself where the asynchronous runner promises it. */
-class SyncRunner implements Sync<Runner> {
+class SyncRunner implements Sync<Player> {
   readonly #channel: Channel
   /** Memory for one call, used again by the next. */
   #spare: Memory | undefined
@@ -61,13 +62,18 @@ class SyncRunner implements Sync<Runner> {
     return step.value
   }
 
+  send(batch: Batch): void {
+    if (this.#channel.closed) batch.fail(({ command, body }) => closed(command, subjectOf(body)))
+    else this.#channel.exchangeSync(batch)
+  }
+
   #admit({ command, body }: Request | Operation<unknown>, signal: AbortSignal | undefined): void {
     if (this.#channel.closed) throw closed(command, subjectOf(body))
     signal?.throwIfAborted()
   }
 }
 
-const SyncDirector = Director as unknown as new (runner: Sync<Runner>) => Sync<Director>
+const SyncDirector = Director as unknown as new (runner: Sync<Player>) => Sync<Director>
 
 /**
  * The IPVS of one network namespace, without promises. A call takes some microseconds, but some 10 to 100 ms where

@@ -17,6 +17,9 @@ const NLA_HEADER = 4
 const NESTED = 0x8000
 const TYPE = 0x3fff
 
+/** Room for the longest service, and for the longest real server; of a name in UTF-8 more is asked for. */
+const ROOM = 256
+
 /** As message.write of abi.ts. */
 export const writeMessage = (out: Writer, body: WireMessage): void => {
   const { service, destination } = body
@@ -29,83 +32,96 @@ export const writeMessage = (out: Writer, body: WireMessage): void => {
 }
 
 const writeService = (out: Writer, service: WireService): void => {
-  const start = out.reserve(NLA_HEADER)
+  const start = out.length
+  let view = out.room(ROOM)
+  let at = start + NLA_HEADER
   const { family, protocol, address, port, fwmark, scheduler, flags, timeout, netmask, engine } = service
-  if (family !== undefined) put16(out, 1, family, littleEndian)
-  if (protocol !== undefined) put16(out, 2, protocol, littleEndian)
-  if (address !== undefined) putAddress(out, 3, address)
-  if (port !== undefined) put16(out, 4, port, false)
-  if (fwmark !== undefined) put32(out, 5, fwmark)
-  if (scheduler !== undefined) putText(out, 6, scheduler)
-  if (flags !== undefined) {
-    const at = head(out, 7, 8)
-    out.view.setUint32(at, flags.value, littleEndian)
-    out.view.setUint32(at + 4, flags.mask, littleEndian)
+  if (family !== undefined) at = put16(view, at, 1, family, littleEndian)
+  if (protocol !== undefined) at = put16(view, at, 2, protocol, littleEndian)
+  if (address !== undefined) at = putAddress(view, at, 3, address)
+  if (port !== undefined) at = put16(view, at, 4, port, false)
+  if (fwmark !== undefined) at = put32(view, at, 5, fwmark)
+  if (scheduler !== undefined) {
+    at = putText(out, at, 6, scheduler)
+    view = out.room(ROOM)
   }
-  if (timeout !== undefined) put32(out, 8, timeout)
-  if (netmask !== undefined) put32(out, 9, netmask)
-  if (engine !== undefined) putText(out, 11, engine)
-  finish(out, start, 1 | NESTED)
+  if (flags !== undefined) {
+    head(view, at, 7, 8)
+    view.setUint32(at + NLA_HEADER, flags.value, littleEndian)
+    view.setUint32(at + NLA_HEADER + 4, flags.mask, littleEndian)
+    at += NLA_HEADER + 8
+  }
+  if (timeout !== undefined) at = put32(view, at, 8, timeout)
+  if (netmask !== undefined) at = put32(view, at, 9, netmask)
+  if (engine !== undefined) at = putText(out, at, 11, engine)
+  finish(out, start, at, 1 | NESTED)
 }
 
 const writeDestination = (out: Writer, destination: WireDestination): void => {
-  const start = out.reserve(NLA_HEADER)
+  const start = out.length
+  const view = out.room(ROOM)
+  let at = start + NLA_HEADER
   const { address, port, forwarding, weight, upperThreshold, lowerThreshold, family } = destination
   const { tunnelType, tunnelPort, tunnelFlags } = destination
-  if (address !== undefined) putAddress(out, 1, address)
-  if (port !== undefined) put16(out, 2, port, false)
-  if (forwarding !== undefined) put32(out, 3, forwarding)
-  if (weight !== undefined) put32(out, 4, weight)
-  if (upperThreshold !== undefined) put32(out, 5, upperThreshold)
-  if (lowerThreshold !== undefined) put32(out, 6, lowerThreshold)
-  if (family !== undefined) put16(out, 11, family, littleEndian)
-  if (tunnelType !== undefined) put8(out, 13, tunnelType)
-  if (tunnelPort !== undefined) put16(out, 14, tunnelPort, false)
-  if (tunnelFlags !== undefined) put16(out, 15, tunnelFlags, littleEndian)
-  finish(out, start, 2 | NESTED)
+  if (address !== undefined) at = putAddress(view, at, 1, address)
+  if (port !== undefined) at = put16(view, at, 2, port, false)
+  if (forwarding !== undefined) at = put32(view, at, 3, forwarding)
+  if (weight !== undefined) at = put32(view, at, 4, weight)
+  if (upperThreshold !== undefined) at = put32(view, at, 5, upperThreshold)
+  if (lowerThreshold !== undefined) at = put32(view, at, 6, lowerThreshold)
+  if (family !== undefined) at = put16(view, at, 11, family, littleEndian)
+  if (tunnelType !== undefined) at = put8(view, at, 13, tunnelType)
+  if (tunnelPort !== undefined) at = put16(view, at, 14, tunnelPort, false)
+  if (tunnelFlags !== undefined) at = put16(view, at, 15, tunnelFlags, littleEndian)
+  finish(out, start, at, 2 | NESTED)
 }
 
-/** Header of an attribute with room for its payload and the padding; returns the offset of the payload. */
-const head = (out: Writer, id: number, size: number): number => {
-  const at = out.reserve(NLA_HEADER + align4(size))
-  out.view.setUint16(at, NLA_HEADER + size, littleEndian)
-  out.view.setUint16(at + 2, id, littleEndian)
-  return at + NLA_HEADER
+const head = (view: DataView, at: number, id: number, size: number): void => {
+  view.setUint16(at, NLA_HEADER + size, littleEndian)
+  view.setUint16(at + 2, id, littleEndian)
 }
 
-const finish = (out: Writer, start: number, type: number): void => {
-  out.view.setUint16(start, out.length - start, littleEndian)
-  out.view.setUint16(start + 2, type, littleEndian)
+/** The set from `start` to `end` is complete. */
+const finish = (out: Writer, start: number, end: number, type: number): void => {
+  head(out.view, start, type, end - start - NLA_HEADER)
+  out.length = end
 }
 
-// The offset comes first: making room for it may replace the view.
-const put8 = (out: Writer, id: number, value: number): void => {
-  const at = head(out, id, 1)
-  out.view.setUint8(at, value)
+// Each writes an attribute with its padding, and returns where the next one begins.
+const put8 = (view: DataView, at: number, id: number, value: number): number => {
+  head(view, at, id, 1)
+  view.setUint8(at + NLA_HEADER, value)
+  return at + NLA_HEADER + 4
 }
 
-const put16 = (out: Writer, id: number, value: number, little: boolean): void => {
-  const at = head(out, id, 2)
-  out.view.setUint16(at, value, little)
+const put16 = (view: DataView, at: number, id: number, value: number, little: boolean): number => {
+  head(view, at, id, 2)
+  view.setUint16(at + NLA_HEADER, value, little)
+  return at + NLA_HEADER + 4
 }
 
-const put32 = (out: Writer, id: number, value: number): void => {
-  const at = head(out, id, 4)
-  out.view.setUint32(at, value, littleEndian)
+const put32 = (view: DataView, at: number, id: number, value: number): number => {
+  head(view, at, id, 4)
+  view.setUint32(at + NLA_HEADER, value, littleEndian)
+  return at + NLA_HEADER + 4
 }
 
-const putAddress = (out: Writer, id: number, address: Address): void => {
-  const at = head(out, id, typeof address === 'number' ? 4 : address.length)
-  if (typeof address === 'number') out.view.setInt32(at, address, false)
-  else out.bytes.set(address, at)
+const putAddress = (view: DataView, at: number, id: number, address: Address): number => {
+  const size = typeof address === 'number' ? 4 : address.length
+  head(view, at, id, size)
+  if (typeof address === 'number') view.setInt32(at + NLA_HEADER, address, false)
+  else for (let i = 0; i < size; i++) view.setUint8(at + NLA_HEADER + i, address[i]!)
+  return at + NLA_HEADER + align4(size)
 }
 
-const putText = (out: Writer, id: number, value: string): void => {
-  const start = out.reserve(NLA_HEADER)
+/** May replace the view. */
+const putText = (out: Writer, at: number, id: number, value: string): number => {
+  out.length = at + NLA_HEADER
   text.write(out, value)
-  const length = out.length - start
-  finish(out, start, id)
-  out.reserve(align4(length) - length)
+  const size = out.length - at - NLA_HEADER
+  out.room(align4(size) - size)
+  head(out.view, at, id, size)
+  return at + NLA_HEADER + align4(size)
 }
 
 /** As message.read of abi.ts, which is asked when anything is not as the kernels of today send it. */

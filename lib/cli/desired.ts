@@ -4,7 +4,7 @@
 import { BlockList } from 'node:net'
 import type { ParseArgsConfig } from 'node:util'
 import { parseAddress } from '../address.js'
-import { serviceKey, serviceName } from '../model/service.js'
+import { nameOfService } from '../plan/table.js'
 import type { DesiredService, DesiredTable, Plan, PlanOptions } from '../plan/types.js'
 import { withHosts } from '../text/hosts.js'
 import { type Rule, RulesError, readRules } from '../text/parse.js'
@@ -93,9 +93,9 @@ const tableOfRules = (rules: readonly Rule[], leftOut: Set<string>): DesiredTabl
     if (command.verb === 'add-service') {
       const service = { ...command.service, destinations: [] }
       services.push(service)
-      byKey.set(nameOf(command.service), service)
+      byKey.set(nameOfService(command.service), service)
     } else if (command.verb === 'add-destination') {
-      const service = byKey.get(nameOf(command.service))
+      const service = byKey.get(nameOfService(command.service))
       if (service === undefined)
         throw new Failure(`line ${line}: the service of this server is not named before`)
       service.destinations.push(command.destination)
@@ -109,9 +109,6 @@ const tableOfRules = (rules: readonly Rule[], leftOut: Set<string>): DesiredTabl
   }
   return { services }
 }
-
-/** In one spelling: addresses have many. */
-const nameOf = (key: ServiceKey): string => serviceName(serviceKey(key))
 
 /** What `save --json` and `-L --json` print beside the table. */
 const beside = ['timeouts', 'daemons', 'version', 'connectionTableSize']

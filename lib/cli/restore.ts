@@ -1,13 +1,13 @@
 // `ipvs restore` and `ipvs -R`: lines of a file are carried out.
 // SPDX-License-Identifier: MIT
 
-import type { Ipvs } from '../ipvs.js'
-import { restore as restoreText } from '../restore.js'
-import { applyRules, faultsIn } from '../text/apply.js'
+import type { IpvsSync } from '../sync.js'
+import { faultsIn, Script, textIn } from '../text/apply.js'
+import type { HostLookup } from '../text/endpoint.js'
 import { withHosts } from '../text/hosts.js'
-import { describeFault, RulesError, readRules } from '../text/parse.js'
+import { describeFault, isFault, linesOf, type RuleFault, RulesError } from '../text/parse.js'
 import { atMost, readArguments, readFileOrInput } from './arguments.js'
-import { type Io, openOptions, withClient } from './io.js'
+import { type Io, openSync, withClient } from './io.js'
 import { toJson } from './json.js'
 import type { Run } from './subcommands.js'
 
@@ -34,6 +34,7 @@ export const restore: Run = async (args, io) => {
   atMost('restore', parsed.positionals, 1)
   const text = await readFileOrInput(io, parsed.positionals[0])
   const { signal } = io
+  const { restore: restoreText } = await import('../restore.js')
   const { done, faults } = await withClient(netns, (client) =>
     restoreText(client, text, { clear, partial, signal }),
   )
@@ -43,18 +44,34 @@ export const restore: Run = async (args, io) => {
 }
 
 /** A client that is known to work; undefined, and the reason told, where there is none. */
-const openTried = async (io: Io, netns: string | undefined): Promise<Ipvs | undefined> => {
-  let client: Ipvs | undefined
+const openTried = async (io: Io, netns: string | undefined): Promise<IpvsSync | undefined> => {
+  let client: IpvsSync | undefined
   try {
-    const { Ipvs } = await import('../ipvs.js')
-    client = await Ipvs.open(openOptions(netns))
-    await client.info()
+    client = await openSync(netns)
+    client.info()
     return client
   } catch (error) {
-    await client?.close()
+    client?.close()
     io.err(`ipvs: ${(error as Error).message}\n`)
     return undefined
   }
+}
+
+/** Lines that cannot be understood, and those that the client refuses before the kernel could. */
+const read = (text: string, host: HostLookup) => {
+  const script = new Script()
+  const unknown: RuleFault[] = []
+  const refused: RuleFault[] = []
+  const textOf = textIn(text)
+  for (const line of linesOf(text, host)) {
+    if (isFault(line)) {
+      unknown.push(line)
+      continue
+    }
+    const message = script.add(line)
+    if (message !== undefined) refused.push({ line: line.line, text: textOf(line.line), message })
+  }
+  return { script, unknown, refused }
 }
 
 /**
@@ -63,15 +80,16 @@ const openTried = async (io: Io, netns: string | undefined): Promise<Ipvs | unde
  */
 export const restoreLines = async (io: Io, netns: string | undefined): Promise<number> => {
   const text = await io.input()
-  const { rules, faults } = await withHosts((host) => readRules(text, host))
-  if (faults.length > 0) {
-    io.err(`ipvs: ${new RulesError(faults, 'nothing was changed').message.replaceAll('\n', '\nipvs: ')}\n`)
+  const { script, unknown, refused } = await withHosts((host) => read(text, host))
+  if (unknown.length > 0) {
+    io.err(`ipvs: ${new RulesError(unknown, 'nothing was changed').message.replaceAll('\n', '\nipvs: ')}\n`)
     return 2
   }
   const client = await openTried(io, netns)
   if (client === undefined) return 2
-  const { refusals } = await applyRules(client, rules, { goOn: true })
-  await client.close()
-  for (const fault of faultsIn(text, refusals)) io.err(`ipvs: ${describeFault(fault)}\n`)
-  return refusals.length === 0 ? 0 : 255
+  const { refusals } = await script.run(client, { goOn: true })
+  client.close()
+  const faults = [...refused, ...faultsIn(text, refusals)].sort((a, b) => a.line - b.line)
+  for (const fault of faults) io.err(`ipvs: ${describeFault(fault)}\n`)
+  return faults.length === 0 ? 0 : 255
 }

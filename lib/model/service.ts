@@ -36,9 +36,30 @@ const serviceSettings = ['scheduler', 'schedulerFlags', 'persistence', 'onePacke
 const serviceFields = new Set([...keyFields, ...statusFields, ...serviceSettings])
 const serviceEdits = new Set(serviceSettings)
 
+/** The last key by address, and what it came to: real servers are added service by service. */
+let last:
+  | (Pick<Service, 'protocol' | 'address' | 'port' | 'family'> & { readonly wire: WireService })
+  | undefined
+
 /** The identity of a service. Fields that are no part of it are not looked at: a status serves as a key. */
 export const serviceKey = (key: ServiceKey): WireService => {
   check.object('service', key)
+  const { protocol, address, port, fwmark, family } = key
+  if (
+    last !== undefined &&
+    fwmark === undefined &&
+    address === last.address &&
+    port === last.port &&
+    protocol === last.protocol &&
+    family === last.family
+  )
+    return last.wire
+  const wire = checkedKey(key)
+  if (fwmark === undefined) last = { protocol, address, port, family, wire }
+  return wire
+}
+
+const checkedKey = (key: ServiceKey): WireService => {
   if (key.fwmark !== undefined) {
     for (const field of ['protocol', 'address', 'port'] as const) {
       if (key[field] !== undefined) throw new TypeError(`${field}: a service with fwmark has none`)
@@ -60,12 +81,8 @@ export const serviceToWire = (service: Service): WireService => {
   const key = serviceKey(service)
   check.knownFields('service', service, serviceFields)
   const { family, protocol, address, port, fwmark } = key
-  const {
-    scheduler = 'wlc',
-    timeout = 0,
-    netmask = widestMask(family),
-    engine,
-  } = settingsToWire(service, key, undefined)
+  const scheduler = service.scheduler === undefined ? 'wlc' : check.name('scheduler', service.scheduler, 15)
+  const { timeout, netmask, engine } = persistenceToWire(service.persistence ?? null, family, undefined)
   const flags = { value: flagsToWire(service, scheduler).value, mask: UINT_MAX }
   return { family, protocol, address, port, fwmark, scheduler, flags, timeout, netmask, engine }
 }
@@ -96,6 +113,8 @@ const settingsToWire = (
   ...(persistence === undefined ? {} : persistenceToWire(persistence, family, current)),
 })
 
+const persistenceFields = new Set(['timeout', 'netmask', 'engine'])
+
 const persistenceToWire = (
   persistence: Persistence | null,
   family: number | undefined,
@@ -103,7 +122,7 @@ const persistenceToWire = (
 ): WireService => {
   if (persistence === null) return { timeout: 0, netmask: widestMask(family), engine: undefined }
   check.object('persistence', persistence)
-  check.knownFields('persistence', persistence, new Set(['timeout', 'netmask', 'engine']))
+  check.knownFields('persistence', persistence, persistenceFields)
   const { timeout, netmask, engine } = persistence
   const kept = isPersistent(current) ? current : undefined
   return {

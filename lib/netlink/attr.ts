@@ -36,15 +36,21 @@ export class Writer {
   /** Makes room for `size` zeroed bytes and returns their offset. */
   reserve(size: number): number {
     const offset = this.length
-    const end = offset + size
+    this.room(size)
+    this.length = offset + size
+    return offset
+  }
+
+  /** Makes sure that there are `size` zeroed bytes behind what is written; who writes there sets `length`. */
+  room(size: number): DataView {
+    const end = this.length + size
     if (end > this.bytes.length) {
       const grown = new Uint8Array(Math.max(end, this.bytes.length * 2))
-      grown.set(this.bytes.subarray(0, offset))
+      grown.set(this.bytes.subarray(0, this.length))
       this.bytes = grown
       this.view = new DataView(grown.buffer)
     }
-    this.length = end
-    return offset
+    return this.view
   }
 }
 

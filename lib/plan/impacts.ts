@@ -1,11 +1,13 @@
 // Which share of a service's clients its changes move, where its scheduler goes by their address.
 // SPDX-License-Identifier: MIT
 
+import { serviceKey } from '../model/service.js'
 import { hostPort } from '../objects.js'
 import { impact } from '../predict/impact.js'
 import { predict } from '../predict/predict.js'
 import type { PredictableDestination, PredictableScheduler, Prediction } from '../predict/types.js'
-import type { ServiceKey, SnapshotService } from '../types.js'
+import type { SnapshotService } from '../types.js'
+import { keyOf } from './table.js'
 import type { PlannedChange, ServiceImpact, ServiceState } from './types.js'
 
 /** A service before and after. */
@@ -72,14 +74,9 @@ export const impactOf = (unit: Comparison): ServiceImpact | undefined => {
       predictionOf(current, current, before),
       predictionOf(current, settings, serversAfter(unit)),
     )
-    return moved > 0 ? { service: identity(current), moved, minimum, excess, basis } : undefined
+    return moved > 0 ? { service: keyOf(serviceKey(current)), moved, minimum, excess, basis } : undefined
   } catch (error) {
     if (error instanceof RangeError) return undefined // more servers than the scheduler has slots
     throw error
   }
-}
-
-const identity = (service: SnapshotService): ServiceKey => {
-  const { fwmark, family, protocol, address, port } = service
-  return fwmark === undefined ? { protocol, address, port } : { fwmark, family }
 }

@@ -26,13 +26,16 @@ export const knowsScheduler = (
   loaded = '/proc/modules',
 ): KnowsScheduler => {
   const known = new Map<string, boolean | undefined>([['none', true]])
-  let lists: readonly (string | undefined)[] | undefined
+  const paths = [loaded, ...installed.map((list) => `${modules}/${list}`)]
+  const lists: (string | undefined)[] = []
   const look = (name: string): boolean | undefined => {
-    lists ??= [loaded, ...installed.map((list) => `${modules}/${list}`)].map(read)
     // modprobe takes - and _ for the same.
     const module = `ip_vs_${name}`.replaceAll(/[^\w-]/g, '\\$&').replaceAll(/[-_]/g, '[-_]')
     const named = new RegExp(`^${module} |(?:^|/)${module}\\.ko\\b|^alias ${module} `, 'm')
-    if (lists.some((list) => list !== undefined && named.test(list))) return true
+    for (const [i, path] of paths.entries()) {
+      if (i === lists.length) lists.push(read(path)) // long lists, which need not be read for what is loaded
+      if (named.test(lists[i] ?? '')) return true
+    }
     return lists.slice(1).includes(undefined) ? undefined : false
   }
   return (name) => {

@@ -6,6 +6,8 @@ import { formatAddress, parseAddress } from '../address.js'
 import type { DaemonStatus, DestinationKey, ServiceKey, Snapshot } from '../types.js'
 import type { RuleCommand } from './command.js'
 
+type State = DaemonStatus['state']
+
 /** IPv6 addresses have many spellings. */
 const spelled = (address: string): string => {
   const bytes = address.includes(':') ? parseAddress(address) : undefined
@@ -26,12 +28,19 @@ class Servers {
     return typeof ports === 'object' ? ports.has(port) : ports === port
   }
 
-  add({ address, port = 0 }: DestinationKey): void {
+  /** False when it was there. */
+  add({ address, port = 0 }: DestinationKey): boolean {
     const name = spelled(address)
     const ports = this.#ports.get(name)
     if (ports === undefined) this.#ports.set(name, port)
-    else if (typeof ports === 'number') this.#ports.set(name, new Set([ports, port]))
-    else ports.add(port)
+    else if (typeof ports === 'number') {
+      if (ports === port) return false
+      this.#ports.set(name, new Set([ports, port]))
+    } else {
+      if (ports.has(port)) return false
+      ports.add(port)
+    }
+    return true
   }
 
   /** False when it was not there. */
@@ -51,16 +60,32 @@ class Servers {
  */
 export class Foreseen {
   readonly #services = new Map<string, Servers>()
-  readonly #daemons: Set<string>
+  readonly #daemons: Set<State>
+  readonly #clear: boolean
+  /** Daemons that no rule has spoken of. */
+  readonly #untouched: Set<State>
+  readonly #restart: State[] = []
   #last: { readonly key: ServiceKey; readonly name: string } | undefined
 
-  constructor({ services }: Pick<Snapshot, 'services'>, daemons: readonly DaemonStatus[]) {
+  /** `clear`: a daemon that runs, and that the rules start without having stopped it, will be stopped first. */
+  constructor(
+    { services }: Pick<Snapshot, 'services'>,
+    daemons: readonly Pick<DaemonStatus, 'state'>[],
+    clear = false,
+  ) {
     for (const service of services) {
       const servers = new Servers()
       for (const destination of service.destinations) servers.add(destination)
       this.#services.set(nameOf(service), servers)
     }
     this.#daemons = new Set(daemons.map(({ state }) => state))
+    this.#untouched = new Set(this.#daemons)
+    this.#clear = clear
+  }
+
+  /** Daemons that have to be stopped before the rules are carried out. */
+  get restart(): readonly State[] {
+    return this.#restart
   }
 
   /** Applies a command, or says why the kernel would not. */
@@ -72,10 +97,9 @@ export class Foreseen {
       case 'set':
         return undefined
       case 'start-daemon':
-        if (this.#daemons.has(command.daemon.state)) return `a ${command.daemon.state} daemon runs already`
-        this.#daemons.add(command.daemon.state)
-        return undefined
+        return this.#start(command.daemon.state)
       case 'stop-daemon':
+        this.#untouched.delete(command.state)
         return this.#daemons.delete(command.state) ? undefined : `no ${command.state} daemon is running`
       case 'zero':
         return command.service === undefined ? undefined : this.#missing(command.service)
@@ -94,6 +118,14 @@ export class Foreseen {
     }
   }
 
+  #start(state: State): string | undefined {
+    const isFirst = this.#untouched.delete(state)
+    if (isFirst && this.#clear) this.#restart.push(state)
+    else if (this.#daemons.has(state)) return `a ${state} daemon runs already`
+    this.#daemons.add(state)
+    return undefined
+  }
+
   #server(
     verb: 'add-destination' | 'edit-destination' | 'delete-destination',
     key: ServiceKey,
@@ -105,9 +137,7 @@ export class Foreseen {
       const found = verb === 'delete-destination' ? servers.delete(destination) : servers.has(destination)
       return found ? undefined : 'the service has no such real server'
     }
-    if (servers.has(destination)) return 'the service has this real server already'
-    servers.add(destination)
-    return undefined
+    return servers.add(destination) ? undefined : 'the service has this real server already'
   }
 
   #missing(key: ServiceKey): string | undefined {

@@ -1,11 +1,11 @@
 // The code of the README runs as it stands there.
 // SPDX-License-Identifier: MIT
 
-import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { type Namespace, namespace } from './namespace.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
@@ -103,17 +103,67 @@ const commands = (): string => {
   return folder
 }
 
-test('the command line in place of ipvsadm', () => {
-  const section = readme.slice(readme.indexOf('\n## Command line'), readme.indexOf('\n### Replacing'))
-  const lines = [...section.matchAll(/^ {4}(ipvs .*)$/gm)].map(([, line]) => line!)
-  expect(lines.length).toBeGreaterThanOrEqual(4)
-  const netns = namespace()
+/** Blocks of shell lines: indented, and no JavaScript. */
+const shellBlocks = [...readme.matchAll(/\n\n((?: {4}\S.*\n)+)/g)]
+  .map(([, block]) => block!.replace(/^ {4}/gm, ''))
+  .filter((block) => !/^import /.test(block))
+
+const blockWith = (text: string): string => {
+  const found = shellBlocks.filter((block) => block.includes(text))
+  expect(found.length).toBe(1)
+  return found[0]!
+}
+
+/** Shell lines that are not run here, and why. */
+const elsewhere: readonly (readonly [string, string])[] = [
+  ['git clone', 'needs the network; npm test itself begins with setup and build'],
+  ['npm run demo', 'boots a machine of its own'],
+  ['npm test', 'this is it'],
+  ['apt-get install', 'needs the network; what it installs is tested by npm run test:dkms'],
+]
+
+/** Runs shell lines with our commands in front of all others. */
+const shellIn = (netns: Namespace): ((script: string) => string) => {
   const folder = commands()
-  const shell = (script: string): string =>
-    netns.exec('sh', '-ec', `PATH=${folder}:$PATH; cd ${folder}; ${script}`)
-  expect(shell(lines.join('\n'))).toContain('Prot LocalAddress:Port')
+  return (script) => netns.exec('sh', '-ec', `PATH=${folder}:$PATH; cd ${folder}; ${script}`)
+}
+
+test('the command line in place of ipvsadm', () => {
+  const netns = namespace()
+  const shell = shellIn(netns)
+  expect(shell(blockWith('ipvs -Ln'))).toContain('Prot LocalAddress:Port')
   expect(shell('ipvsadm -Sn')).toBe(netns.ipvsadm('-Sn'))
   expect(netns.ipvsadm('-Sn')).toContain('-a -t 192.0.2.10:80 -r 10.0.0.2:80 -m -w 10')
+})
+
+test('scripts of ipvsadm: by its name, or one file', () => {
+  const shell = shellIn(seeded())
+  const link = '/usr/local/sbin/ipvsadm'
+  onTestFinished(() => rmSync(link, { force: true }))
+  shell(blockWith('ln -s'))
+  expect(shell(`${link} --version`)).toMatch(/^ipvs /)
+  const FILE = '-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 10.0.0.2:80 -m -w 7\n'
+  expect(readme).toContain('`ipvs apply FILE`')
+  shell(`printf '${FILE}' > FILE; ipvs apply FILE`)
+  expect(shell('ipvs -Sn')).toBe(FILE)
+})
+
+test('a secret seed for the schedulers', () => {
+  const file = '/etc/modprobe.d/ipvs-schedulers.conf'
+  onTestFinished(() => rmSync(file, { force: true }))
+  shellIn(namespace())(blockWith('modprobe.d'))
+  const options = ['msh', 'maglev', 'hrw'].map((name) => `options ip_vs_${name} seed=0x243f6a8885a308d3\n`)
+  expect(readFileSync(file, 'utf8')).toBe(options.join(''))
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+})
+
+test('no shell line is left out', () => {
+  const run = ['ipvs -Ln', 'ln -s', 'modprobe.d'].map(blockWith)
+  const known = elsewhere.map(([text]) => blockWith(text))
+  expect(shellBlocks.filter((block) => !run.includes(block) && !known.includes(block))).toEqual([])
+  const { scripts } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+  const named = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name)
+  expect(named.filter((name) => scripts[name!] === undefined)).toEqual([])
 })
 
 test('no snippet is left out', () => {

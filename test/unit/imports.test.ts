@@ -17,7 +17,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
   [/^rules$/, /^request$/],
-  [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^queue$/],
+  [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^recording$/, /^queue$/],
   [/^services$/, /^destinations$/, /^daemons$/],
   [/^snapshot$/],
   [/^predict\//],
