@@ -12,7 +12,8 @@
           "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines": ["<!@(node -p \"require('./sources.json').defines.join(' ')\")"],
           "cflags_cc": ["<!@(node -p \"require('./sources.json').cflags.join(' ')\")"],
-          "ldflags": ["-Wl,--version-script=<(module_root_dir)/exports.map"]
+          "ldflags": ["<!@(node -p \"require('./sources.json').ldflags.join(' ')\")", "-Wl,--version-script=<(module_root_dir)/exports.map"],
+          "libraries": ["<!@(node -p \"require('./sources.json').libraries.join(' ')\")"]
         }, {
           "type": "none"
         }]
