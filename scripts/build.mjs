@@ -1,6 +1,6 @@
 // Builds the addon and the TypeScript, and only what changed since the last time.
 // SPDX-License-Identifier: MIT
-import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { main, newestChange, root, run } from './lib.mjs'
 
@@ -16,24 +16,36 @@ function stamp(path, time) {
 const isFresh = (path, inputs) =>
   (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -1) > newestChange(inputs)
 
-function headers() {
-  const folder = join(root, 'kmod')
-  const names = existsSync(folder) ? readdirSync(folder) : []
-  return names.filter((name) => name.endsWith('.h')).map((name) => join(folder, name))
+const filesIn = (folder, pattern) =>
+  readdirSync(join(root, folder))
+    .filter((name) => pattern.test(name))
+    .map((name) => join(root, folder, name))
+
+/** What the addon is made of; not native/build. */
+export const addonInputs = () => [
+  ...filesIn('native', /\.(cc|h|gyp|json|map)$/),
+  ...filesIn('kmod', /\.h$/),
+  ...at('node_modules/node-addon-api/package.json'),
+]
+
+/** Node's own headers where they are installed beside it: no download. */
+export function nodeHeaders() {
+  const prefix = resolve(process.execPath, '../..')
+  return existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : undefined
 }
 
 /** The native addon; true if it had to be built. */
 export async function buildAddon() {
-  const release = join(root, 'build/Release')
-  const done = join(release, '.built')
-  const inputs = [...at('native', 'binding.gyp', 'node_modules/node-addon-api/package.json'), ...headers()]
-  const built = existsSync(release) && readdirSync(release).some((name) => name.endsWith('.node'))
-  if (built && isFresh(done, inputs)) return false
+  const inputs = addonInputs()
+  // The loader takes a prebuilt addon first: one that is older than the sources must not be there.
+  const prebuilds = join(root, 'prebuilds')
+  if (newestChange([prebuilds]) < newestChange(inputs)) rmSync(prebuilds, { recursive: true, force: true })
+  const done = join(root, 'native/build/Release/.built')
+  if (existsSync(join(root, 'native/build/Release/ipvs.node')) && isFresh(done, inputs)) return false
   const start = Date.now()
-  // Node's own headers where they are installed beside it: no download.
-  const prefix = resolve(process.execPath, '../..')
-  const nodedir = existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
-  await run(bin('node-gyp'), ['configure', 'build', '--loglevel=error', ...nodedir])
+  const headers = nodeHeaders()
+  const nodedir = headers === undefined ? [] : [`--nodedir=${headers}`]
+  await run(bin('node-gyp'), ['configure', 'build', '-C', 'native', '--loglevel=error', ...nodedir])
   stamp(done, start)
   return true
 }

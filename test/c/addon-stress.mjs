@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 const path = isMainThread
-  ? resolve(process.argv[2] ?? `${import.meta.dirname}/../../build/Release/ipvs.node`)
+  ? resolve(process.argv[2] ?? `${import.meta.dirname}/../../native/build/Release/ipvs.node`)
   : workerData.path
 const { Socket } = createRequire(import.meta.url)(path)
 

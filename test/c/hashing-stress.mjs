@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 
-const path = resolve(process.argv[2] ?? `${import.meta.dirname}/../../build/Release/ipvs.node`)
+const path = resolve(process.argv[2] ?? `${import.meta.dirname}/../../native/build/Release/ipvs.node`)
 const { hashing } = createRequire(import.meta.url)(path)
 const seconds = Number(process.argv[3] ?? 5)
 
