@@ -19,7 +19,7 @@ const ip = (...args: readonly string[]): void => void execFileSync('ip', args)
 
 /** A link between two namespaces, with its ends up. */
 export const wire = (one: Namespace, oneEnd: string, other: Namespace, otherEnd: string): void => {
-  ip('link', 'add', oneEnd, 'netns', one.name, 'type', 'veth', 'peer', otherEnd, 'netns', other.name)
+  ip('link', 'add', oneEnd, 'netns', one.name, 'type', 'veth', 'peer', 'name', otherEnd, 'netns', other.name)
   one.exec('ip', 'link', 'set', oneEnd, 'up')
   other.exec('ip', 'link', 'set', otherEnd, 'up')
 }

@@ -12,7 +12,7 @@ export const example = (name: string): string =>
   fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
 
 /** For whatever a process needs some time to do. */
-export const patience = { timeout: 20_000 * slowness, interval: 50 }
+export const patience = { timeout: 60_000 * slowness, interval: 50 }
 
 /** A process of Node.js in a namespace; it ends with the test. */
 export class Process {
@@ -59,7 +59,7 @@ export interface Traffic {
 
 const script = fileURLToPath(new URL('http.mjs', import.meta.url))
 
-/** HTTP requests in a process of http.mjs: without a pause, or so many slow ones, each on a connection of its own. */
+/** HTTP requests in a process of http.mjs: again and again, or so many slow ones, each on a connection of its own. */
 export class Requests {
   readonly #process: Process
 

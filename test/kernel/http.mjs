@@ -1,10 +1,13 @@
-// An HTTP server, or clients that ask without a pause: node http.mjs serve ADDRESS PORT ANSWER | ask URL | slow URL COUNT
+// An HTTP server, or clients that ask again and again: node http.mjs serve ADDRESS PORT ANSWER | ask URL | slow URL COUNT
 // SPDX-License-Identifier: MIT
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 
 const PARALLEL = 4
+/** Milliseconds after an answer, for the others on this machine. */
+const PAUSE = 50
 const PATIENCE = 20_000
 
 function serve(address, port, answer) {
@@ -44,7 +47,10 @@ function ask(url) {
     ;[answers, failures] = [{}, []]
   })
   const client = async () => {
-    for (;;) await count(url)
+    for (;;) {
+      await count(url)
+      await setTimeout(PAUSE)
+    }
   }
   return Promise.all(Array.from({ length: PARALLEL }, client))
 }

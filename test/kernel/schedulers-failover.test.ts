@@ -9,11 +9,13 @@ import { clientOf, peer, wire } from './balancer.ts'
 import { example, Process } from './examples-run.ts'
 import { type Namespace, namespace } from './namespace.ts'
 import './schedulers-modules.ts'
+import { slowness } from './slowness.ts'
 
 const VIP = '192.0.2.10'
 const names = ['a', 'b', 'c'] as const
 const hosts = { a: '192.0.2.21', b: '192.0.2.22', c: '192.0.2.23' } as const
 const CONNECTIONS = 40
+const limit = { timeout: 180_000 * slowness }
 
 // The machine has busybox in any case.
 const arping = ['/usr/sbin', '/usr/bin', '/usr/local/bin'].map((folder) => join(folder, 'arping'))
@@ -23,7 +25,7 @@ if (!arping.some(existsSync)) symlinkSync('/bin/busybox', arping.at(-1)!)
 const host = (middle: Namespace, name: string, address: string): Namespace => {
   const made = namespace()
   wire(made, 'eth0', middle, name)
-  middle.exec('ip', 'link', 'set', name, 'master', 'bridge')
+  middle.exec('ip', 'link', 'set', 'dev', name, 'master', 'bridge')
   made.exec('ip', 'address', 'add', `${address}/24`, 'dev', 'eth0')
   return made
 }
@@ -88,7 +90,7 @@ test.each(['maglev', 'hrw', 'msh'])(
   },
 )
 
-test('rr: the other director chooses otherwise, and connections break', async () => {
+test('rr: the other director chooses otherwise, and connections break', limit, async () => {
   const { client, right, cable } = await site('rr')
   await client.open(CONNECTIONS)
   cable('down')
