@@ -5,9 +5,9 @@ import { patience } from './test/kernel/slowness.ts'
 /** These need the modules of kmod/, built for the kernel of the machine. */
 const schedulers = 'test/kernel/schedulers*.test.ts'
 const files = (...names: string[]) => names.map((name) => `test/kernel/${name}.test.ts`)
-/** What operates a director, and the command line with the README's snippets. */
+/** What operates a director; and the command line, with the README's snippets and the examples. */
 const operation = files('plan*', 'reconcile', 'drain', 'watch')
-const cli = files('cli*', 'readme')
+const cli = files('cli*', 'readme', 'examples')
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
 

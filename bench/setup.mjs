@@ -1,9 +1,9 @@
 // Installs what the benchmarks need beside what the test machine does, and compiles the floor.
 // SPDX-License-Identifier: MIT
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Problem, root, run, which } from '../scripts/lib.mjs'
+import { installModules } from '../scripts/setup.mjs'
 
 export const floorProgram = join(root, 'build/bench/floor')
 
@@ -47,18 +47,6 @@ async function installPackages() {
   if (left.length > 0) throw new Problem(`bench: still missing after the installation: ${left.join(' ')}`)
 }
 
-/** npm ci in bench/, unless its node_modules was made from this very lock file. */
-async function installModules() {
-  const lock = createHash('sha256')
-    .update(readFileSync(join(import.meta.dirname, 'package-lock.json')))
-    .digest('hex')
-  const stamp = join(import.meta.dirname, 'node_modules/.ipvs-setup')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
-  console.log('bench: npm ci')
-  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: import.meta.dirname })
-  writeFileSync(stamp, lock)
-}
-
 async function compileFloor() {
   const source = join(import.meta.dirname, 'floor.c')
   const built = statSync(floorProgram, { throwIfNoEntry: false })
@@ -69,5 +57,5 @@ async function compileFloor() {
 
 export async function setup() {
   await installPackages()
-  await Promise.all([installModules(), compileFloor()])
+  await Promise.all([installModules('bench', console.log), compileFloor()])
 }

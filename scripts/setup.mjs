@@ -125,15 +125,16 @@ async function installPackages(purpose, log) {
   if (left.length > 0) throw new Problem(`setup: still missing after the installation: ${left.join(' ')}`)
 }
 
-/** npm ci, unless node_modules was made from this very lock file. */
-async function installModules(log) {
+/** npm ci in a folder of the checkout, unless its node_modules was made from this very lock file. */
+export async function installModules(folder, log) {
+  const path = join(root, folder)
   const lock = createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
+    .update(readFileSync(join(path, 'package-lock.json')))
     .digest('hex')
-  const stamp = join(root, 'node_modules/.ipvs-setup')
+  const stamp = join(path, 'node_modules/.ipvs-setup')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
-  log('setup: npm ci')
-  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
+  log(`setup: npm ci${folder === '.' ? '' : ` in ${folder}`}`)
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: path })
   writeFileSync(stamp, lock)
 }
 
@@ -147,7 +148,8 @@ export async function setup({ for: purpose = 'test', log = console.log } = {}) {
     throw new Problem('setup: the test machine needs Linux on x86-64')
   }
   await installPackages(purpose, log)
-  await installModules(log)
+  await installModules('.', log)
+  if (purpose === 'test') await installModules('examples/exporter', log)
 }
 
 await main(import.meta, async ([purpose = 'test']) => {

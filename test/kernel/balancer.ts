@@ -17,14 +17,15 @@ export const at = (address: string) => ({ address, port: 8080 })
 
 const ip = (...args: readonly string[]): void => void execFileSync('ip', args)
 
-const wire = (one: Namespace, oneEnd: string, other: Namespace, otherEnd: string): void => {
-  ip('link', 'add', oneEnd, 'netns', one.name, 'type', 'veth', 'peer', otherEnd, 'netns', other.name)
+/** A link between two namespaces, with its ends up. */
+export const wire = (one: Namespace, oneEnd: string, other: Namespace, otherEnd: string): void => {
+  ip('link', 'add', oneEnd, 'netns', one.name, 'type', 'veth', 'peer', 'name', otherEnd, 'netns', other.name)
   one.exec('ip', 'link', 'set', oneEnd, 'up')
   other.exec('ip', 'link', 'set', otherEnd, 'up')
 }
 
 /** A process of peers.mjs in a namespace, ready; it ends with the test. */
-const peer = async (netns: Namespace, ...args: readonly string[]): Promise<ChildProcess> => {
+export const peer = async (netns: Namespace, ...args: readonly string[]): Promise<ChildProcess> => {
   const script = fileURLToPath(new URL('peers.mjs', import.meta.url))
   const child = spawn('ip', ['netns', 'exec', netns.name, process.execPath, script, ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -57,7 +58,8 @@ interface Client {
   stream(perSecond: number, seconds: number): Promise<number>
 }
 
-const clientOf = (child: ChildProcess): Client =>
+/** The verbs of a client in such a process. */
+export const clientOf = (child: ChildProcess): Client =>
   new Proxy({} as Client, {
     get:
       (_, verb: string) =>
@@ -70,12 +72,16 @@ const clientOf = (child: ChildProcess): Client =>
       },
   })
 
-/** A service with the three servers, each of weight 5, and the network around it. */
-export const balancer = async (
-  service: ServiceKey = web,
-  settings: ServiceSettings = { scheduler: 'rr' },
-  addresses: readonly string[] = servers,
-): Promise<Balancer> => {
+export interface Network {
+  /** Of the client. */
+  readonly front: Namespace
+  readonly director: Namespace
+  /** Of the real servers. */
+  readonly back: Namespace
+}
+
+/** The three namespaces with their addresses; the VIP is the director's, and the servers answer through it. */
+export const network = (): Network => {
   const [front, director, back] = [namespace(), namespace(), namespace()]
   wire(front, 'eth0', director, 'front')
   wire(director, 'back', back, 'eth0')
@@ -86,6 +92,16 @@ export const balancer = async (
   director.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0')
   for (const address of servers) back.exec('ip', 'address', 'add', `${address}/24`, 'dev', 'eth0')
   back.exec('ip', 'route', 'add', 'default', 'via', '10.0.0.254')
+  return { front, director, back }
+}
+
+/** A service with the three servers, each of weight 5, and the network around it. */
+export const balancer = async (
+  service: ServiceKey = web,
+  settings: ServiceSettings = { scheduler: 'rr' },
+  addresses: readonly string[] = servers,
+): Promise<Balancer> => {
+  const { front, director, back } = network()
   const ipvs = await open(director.path)
   await Promise.all([
     ipvs.services.add({ ...service, ...settings }),

@@ -1,4 +1,4 @@
-// The two ends of a balancer's network, told what to do over IPC: node peers.mjs client | servers ADDRESS...
+// The two ends of a balancer's network, told what to do over IPC: node peers.mjs client | servers ADDRESS[/PORT/NAME]...
 // SPDX-License-Identifier: MIT
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -10,11 +10,12 @@ const PATIENCE = 4000
 const VIP = '192.0.2.10'
 
 /** Says who it is, then echoes; after `stay`, a connection that its client has half closed gets data ten times a second. */
-const serve = async (address) => {
+const serve = async (where) => {
+  const [address, port = PORT, name = address] = where.split('/')
   const tcp = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     let stays = false
     socket.on('error', () => socket.destroy())
-    socket.write(`${address}\n`)
+    socket.write(`${name}\n`)
     socket.on('data', (data) => {
       stays ||= data.includes('stay')
       socket.write(data)
@@ -27,10 +28,10 @@ const serve = async (address) => {
       socket.end()
     })
   })
-  await once(tcp.listen(PORT, address), 'listening')
+  await once(tcp.listen(Number(port), address), 'listening')
   const udp = createSocket('udp4')
-  udp.on('message', (_, from) => udp.send(address, from.port, from.address))
-  await once(udp.bind(PORT, address), 'listening')
+  udp.on('message', (_, from) => udp.send(name, from.port, from.address))
+  await once(udp.bind(Number(port), address), 'listening')
 }
 
 /** { socket, server } of each connection that is meant to last. */

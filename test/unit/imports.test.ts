@@ -72,9 +72,9 @@ test('only the socket and the hashing functions load the addon', () => {
 })
 
 test('every source file says what it is, carries a licence line, and is no longer than 400 lines', () => {
-  const sources = ['lib', 'native', 'scripts', 'demo', 'test'].flatMap((folder) =>
+  const sources = ['lib', 'native', 'scripts', 'demo', 'examples', 'test'].flatMap((folder) =>
     (readdirSync(join(root, folder), { recursive: true }) as string[])
-      .filter((file) => /\.(ts|mjs|cc|h)$/.test(file) && !file.includes('/build/'))
+      .filter((file) => /\.(ts|mjs|cc|h)$/.test(file) && !/(^|\/)(build|node_modules)\//.test(file))
       .map((file) => join(folder, file)),
   )
   const faults = sources.flatMap((file) => {
