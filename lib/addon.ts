@@ -8,7 +8,10 @@ import type { Hashing } from './hashing.js'
 import type { Socket } from './netlink/socket.js'
 
 interface Addon {
-  readonly Socket: new (netns: string | number | null, receiveSize: number) => Socket
+  readonly Socket: new (netns: string | number | null, receiveSize: number, protocol?: number) => Socket
+  /** For each path its text, or the positive errno that it could not be read for. */
+  readonly readFiles: (netns: string | number | null, paths: readonly string[]) => (string | number)[]
+  readonly writeFile: (netns: string | number | null, path: string, text: string) => void
   readonly hashing: Hashing
 }
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { refusesQuiesced } from './quiesced.js'
-import type { Sysctls } from './sysctls.js'
+import type { Sysctls } from './sysctls-table.js'
 import type { DestinationStatus, ServiceStatus, Timeouts } from './types.js'
 
 /** Something about this drain that a person should know: a code for programs, a text for people. */
@@ -50,14 +50,14 @@ const persistentClients: Rule = ({ service, destination, sysctls, deleted }) => 
   const end = `a template ends ${service.persistence.timeout} s after its client's last connection`
   const setting = 'net.ipv4.vs.expire_quiescent_template'
   const templates = `${count} persistence template${count === 1 ? '' : 's'}`
-  if (sysctls.expireQuiescentTemplate === true) {
+  if ((sysctls.expire_quiescent_template ?? 0) !== 0) {
     return tell(
       'persistent-clients',
       `${templates}: their clients go elsewhere with their next connection (${setting} is 1); ${end}`,
     )
   }
   const condition =
-    sysctls.expireQuiescentTemplate === false ? `${setting} is 0` : `unless ${setting} ${WHERE} is 1`
+    sysctls.expire_quiescent_template === 0 ? `${setting} is 0` : `unless ${setting} ${WHERE} is 1`
   return tell(
     'persistent-clients',
     `${templates}: their clients keep coming to this server (${condition}); ${end}`,
@@ -86,7 +86,7 @@ const schedulerRefuses: Rule = ({ service, others, deleted }) => {
 }
 
 const portReuse: Rule = ({ service, sysctls, deleted }) =>
-  sysctls.connReuseMode === 0 && service.protocol !== 'udp' && !deleted
+  sysctls.conn_reuse_mode === 0 && service.protocol !== 'udp' && !deleted
     ? tell(
         'port-reuse',
         'a client that uses a port again comes back to this server (net.ipv4.vs.conn_reuse_mode is 0)',
@@ -97,11 +97,14 @@ const connectionsCut: Rule = ({ destination, sysctls, deleted }) => {
   const { activeConns, inactiveConns } = destination
   if (!deleted || activeConns + inactiveConns === 0) return undefined
   const setting = 'net.ipv4.vs.expire_nodest_conn'
-  const fate = {
-    true: `their entries end at once (${setting} is 1)`,
-    false: `their packets are dropped until the entries time out (${setting} is 0)`,
-    undefined: `their packets are dropped until the entries time out, or with ${setting} ${WHERE} they end at once`,
-  }[`${sysctls.expireNodestConn}`]
+  const dropped = 'their packets are dropped until the entries time out'
+  const value = sysctls.expire_nodest_conn
+  const fate =
+    value === undefined
+      ? `${dropped}, or with ${setting} ${WHERE} they end at once`
+      : value === 0
+        ? `${dropped} (${setting} is 0)`
+        : `their entries end at once (${setting} is 1)`
   return tell(
     'connections-cut',
     `deleted with ${activeConns} active and ${inactiveConns} inactive connections: ${fate}`,

@@ -8,7 +8,7 @@ import { type DrainNote, drainNotes } from './drain-notes.js'
 import { unlessGone } from './gone.js'
 import { pause } from './pause.js'
 import type { Services } from './services.js'
-import type { Sysctls } from './sysctls.js'
+import { type Sysctls, sysctls as table } from './sysctls-table.js'
 import type { CallOptions, DestinationKey, DestinationStatus, ServiceKey } from './types.js'
 
 /** What drain() needs of a client. */
@@ -91,7 +91,7 @@ const ABSENCES = 3
 const LONGEST = 0x7fffffff
 
 const fields = new Set(['until', 'deadline', 'keep', 'interval', 'sysctls', 'signal'])
-const sysctlFields = new Set(['expireQuiescentTemplate', 'expireNodestConn', 'connReuseMode'])
+const sysctlFields = new Set(Object.keys(table))
 
 /** Checked options; `deadline` in milliseconds from now. */
 const read = (options: DrainOptions) => {

@@ -7,6 +7,14 @@ export type { OpenOptions, TransactionContext } from './channel.js'
 export type { Daemons } from './daemons.js'
 export type { Destinations } from './destinations.js'
 export type { Director } from './director.js'
+export { doctor } from './doctor/doctor.js'
+export type {
+  DoctorLimits,
+  DoctorOptions,
+  Finding,
+  FindingId,
+  Severity,
+} from './doctor/types.js'
 export {
   type DrainClient,
   type DrainOptions,
@@ -16,6 +24,7 @@ export {
 } from './drain.js'
 export type { DrainNote } from './drain-notes.js'
 export { IpvsError, type Reason } from './errors.js'
+export type { Where } from './files.js'
 export { Ipvs } from './ipvs.js'
 export type { NetworkNamespace } from './netlink/socket.js'
 export { apply } from './plan/apply.js'
@@ -26,13 +35,34 @@ export type * from './plan/types.js'
 export { impact } from './predict/impact.js'
 export { predict } from './predict/predict.js'
 export type * from './predict/types.js'
+export {
+  type AppliedProfile,
+  applyProfile,
+  compareProfile,
+  type ProfileEntry,
+  type ProfileName,
+  type ProfileOptions,
+  profile,
+} from './profile.js'
 export type { Rates } from './rates.js'
 export type { Request } from './request.js'
 export { type Restored, type RestoreOptions, restore } from './restore.js'
 export { save } from './save.js'
 export type { Services } from './services.js'
 export { IpvsSync } from './sync.js'
-export { readSysctls, type Sysctls } from './sysctls.js'
+export {
+  getSysctl,
+  readSysctls,
+  type SettingChange,
+  setSysctl,
+} from './sysctls.js'
+export {
+  type SysctlInfo,
+  type SysctlName,
+  type Sysctls,
+  type SysctlValue,
+  sysctls,
+} from './sysctls-table.js'
 export type { RuleCommand } from './text/command.js'
 export { formatRules, type RuleTable } from './text/format.js'
 export { type ParseOptions, parseRules, type Rule, type RuleFault, RulesError } from './text/parse.js'

@@ -1,4 +1,4 @@
-// What JavaScript sees: class Socket, and the functions of predict.h. Arguments are checked so that nothing
+// What JavaScript sees: class Socket, and the functions of files.h and predict.h. Arguments are checked so that nothing
 // breaks here; that they make sense is the caller's affair.
 // SPDX-License-Identifier: MIT
 #include <napi.h>
@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "files.h"
 #include "job.h"
 #include "netns.h"
 #include "outcome.h"
@@ -104,7 +105,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   void close(const Napi::CallbackInfo& /*info*/) { release(); }
   Napi::Value fd(const Napi::CallbackInfo& info);
 
-  Failure open(const Netns& netns, std::size_t receiveSize);
+  Failure open(const Netns& netns, std::size_t receiveSize, int protocol);
   Failure unavailable() const;
   void release();
 
@@ -117,18 +118,21 @@ class Socket : public Napi::ObjectWrap<Socket> {
 Socket::Socket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Socket>(info) {
   if (IsEmpty()) return;
   const auto netns = readNetns(info[0]);
-  if (!netns || !info[1].IsNumber()) {
-    throwTypeError(info, "expected (netns: string | number | null, receiveSize: number)");
+  const bool named = info.Length() > 2 && !info[2].IsUndefined();
+  if (!netns || !info[1].IsNumber() || (named && !info[2].IsNumber())) {
+    throwTypeError(info,
+                   "expected (netns: string | number | null, receiveSize: number, protocol?: number)");
     return;
   }
-  if (const Failure failure = open(*netns, info[1].As<Napi::Number>().Uint32Value())) {
+  const int protocol = named ? info[2].As<Napi::Number>().Int32Value() : NETLINK_GENERIC;
+  if (const Failure failure = open(*netns, info[1].As<Napi::Number>().Uint32Value(), protocol)) {
     throwError(info.Env(), makeError(info.Env(), failure));
   }
 }
 
-Failure Socket::open(const Netns& netns, std::size_t receiveSize) {
+Failure Socket::open(const Netns& netns, std::size_t receiveSize, int protocol) {
   if (hasNul(netns)) return {EINVAL, "open"};
-  auto opened = netlink::Socket::open(netns, receiveSize);
+  auto opened = netlink::Socket::open(netns, receiveSize, protocol);
   if (opened.socket) transport_ = std::make_unique<Transport>(std::move(opened.socket));
   return opened.failure;
 }
@@ -180,8 +184,65 @@ void Socket::release() {
   transport_.reset();
 }
 
+bool hasNul(const std::string& text) {
+  return text.find('\0') != std::string::npos;
+}
+
+std::optional<std::vector<std::string>> readPaths(const Napi::Value& value) {
+  if (!value.IsArray()) return std::nullopt;
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> paths;
+  for (std::uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Value path = array.Get(i);
+    if (!path.IsString()) return std::nullopt;
+    paths.push_back(path.As<Napi::String>().Utf8Value());
+    if (hasNul(paths.back())) return std::nullopt;
+  }
+  return paths;
+}
+
+// (netns, paths) -> for each path its text, or the positive errno that it could not be read for.
+Napi::Value readFiles(const Napi::CallbackInfo& info) {
+  const auto netns = readNetns(info[0]);
+  const auto paths = readPaths(info[1]);
+  if (!netns || !paths || hasNul(*netns)) {
+    throwTypeError(info, "expected (netns: string | number | null, paths: string[])");
+    return {};
+  }
+  const auto [files, failure] = netlink::readFiles(*netns, *paths);
+  if (failure) {
+    throwError(info.Env(), makeError(info.Env(), failure));
+    return {};
+  }
+  const auto result = Napi::Array::New(info.Env(), files.size());
+  for (std::uint32_t i = 0; i < files.size(); i++) {
+    const auto& [text, error] = files[i];
+    result.Set(i, error ? Napi::Value(Napi::Number::New(info.Env(), error.error))
+                        : Napi::Value(Napi::String::New(info.Env(), text)));
+  }
+  return result;
+}
+
+// (netns, path, text)
+Napi::Value writeFile(const Napi::CallbackInfo& info) {
+  const auto netns = readNetns(info[0]);
+  if (!netns || !info[1].IsString() || !info[2].IsString() || hasNul(*netns) ||
+      hasNul(info[1].As<Napi::String>().Utf8Value())) {
+    throwTypeError(info, "expected (netns: string | number | null, path: string, text: string)");
+    return {};
+  }
+  const std::string path = info[1].As<Napi::String>();
+  const std::string text = info[2].As<Napi::String>();
+  if (const Failure failure = netlink::writeFile(*netns, path, text)) {
+    throwError(info.Env(), makeError(info.Env(), failure));
+  }
+  return info.Env().Undefined();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Socket", Socket::define(env));
+  exports.Set("readFiles", Napi::Function::New(env, readFiles, "readFiles"));
+  exports.Set("writeFile", Napi::Function::New(env, writeFile, "writeFile"));
   exports.Set("hashing", makeHashing(env));
   return exports;
 }

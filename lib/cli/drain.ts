@@ -11,7 +11,7 @@ import { readSysctls } from '../sysctls.js'
 import { decimal } from '../text/endpoint.js'
 import { atMost, readArguments, readSeconds, readServer, serverOptions } from './arguments.js'
 import { UsageError } from './failure.js'
-import { type Io, withClient } from './io.js'
+import { type Io, openOptions, withClient } from './io.js'
 import { toJson } from './json.js'
 import type { Run } from './subcommands.js'
 
@@ -109,8 +109,7 @@ export const drain: Run = async (args, io) => {
       values.interval === undefined
         ? undefined
         : readSeconds('drain', 'interval', values.interval, { least: 1 }),
-    // The kernel shows nobody those of another namespace.
-    sysctls: values.netns === undefined ? await readSysctls() : {},
+    sysctls: await readSysctls(openOptions(values.netns)),
     signal: io.signal,
   }
   const report = new Report(io)

@@ -49,6 +49,14 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'say which clients a change would move',
     load: async () => (await import('./impact.js')).impact,
   },
+  doctor: {
+    summary: 'say what is wrong around IPVS on this machine, and how to cure it',
+    load: async () => (await import('./doctor.js')).doctor,
+  },
+  sysctl: {
+    summary: 'list, get and set the sysctls of IPVS, and profiles of them',
+    load: async () => (await import('./sysctl.js')).sysctl,
+  },
   dkms: {
     summary: "the schedulers msh, maglev and hrw as modules of this machine's kernels",
     load: async () => {

@@ -253,9 +253,9 @@ test('persistence is told with what is known of the sysctl', async () => {
   expect(text(unknown.items)).toContain(
     '2 persistence templates: their clients keep coming to this server (unless',
   )
-  const off = await run(reading, { sysctls: { expireQuiescentTemplate: false } }, { persistence })
+  const off = await run(reading, { sysctls: { expire_quiescent_template: 0 } }, { persistence })
   expect(text(off.items)).toContain('keep coming to this server (net.ipv4.vs.expire_quiescent_template is 0)')
-  const on = await run(reading, { sysctls: { expireQuiescentTemplate: true } }, { persistence })
+  const on = await run(reading, { sysctls: { expire_quiescent_template: 1 } }, { persistence })
   expect(text(on.items)).toContain('go elsewhere with their next connection')
   expect(text(on.items)).toContain("a template ends 300 s after its client's last connection")
   expect(codes((await run([{}], {}, { persistence })).items)).toEqual([])
@@ -273,8 +273,8 @@ test('flows of UDP, hashes without fallback, reused ports', async () => {
     expect(codes((await run([{}], {}, { scheduler })).items)).toEqual([])
   }
   expect(codes((await run([{}], {}, { scheduler: 'sh', schedulerFlags: ['fallback'] })).items)).toEqual([])
-  expect(codes((await run([{}], { sysctls: { connReuseMode: 0 } })).items)).toEqual(['port-reuse'])
-  expect(codes((await run([{}], { sysctls: { connReuseMode: 1 } })).items)).toEqual([])
+  expect(codes((await run([{}], { sysctls: { conn_reuse_mode: 0 } })).items)).toEqual(['port-reuse'])
+  expect(codes((await run([{}], { sysctls: { conn_reuse_mode: 1 } })).items)).toEqual([])
 })
 
 test('the last server with a weight is said to be so, and what becomes of cut connections', async () => {
@@ -286,13 +286,13 @@ test('the last server with a weight is said to be so, and what becomes of cut co
       list: async () => [server('10.0.0.1', { weight: 0, activeConns: 4 })],
     },
   }
-  for (const [expireNodestConn, fate] of [
-    [true, 'end at once (net.ipv4.vs.expire_nodest_conn is 1)'],
-    [false, 'dropped until the entries time out (net.ipv4.vs.expire_nodest_conn is 0)'],
+  for (const [expire_nodest_conn, fate] of [
+    [1, 'end at once (net.ipv4.vs.expire_nodest_conn is 1)'],
+    [0, 'dropped until the entries time out (net.ipv4.vs.expire_nodest_conn is 0)'],
     [undefined, "of the director's network namespace they end at once"],
   ] as const) {
     const items = await all(
-      drain(alone, web, key, { interval: 1, deadline: 5, sysctls: { expireNodestConn } }),
+      drain(alone, web, key, { interval: 1, deadline: 5, sysctls: { expire_nodest_conn } }),
     )
     expect(codes(items)).toEqual(['last-server'])
     expect(items.at(-1)!.notes).toMatchObject([{ code: 'connections-cut' }])

@@ -11,7 +11,7 @@ const lib = join(root, 'lib')
 
 /** From the bottom to the top; a file imports from its own layer or from below. */
 const layers: readonly (readonly RegExp[])[] = [
-  [/^addon$/, /^hashing$/, /^netlink\//], // netlink/ also among itself
+  [/^addon$/, /^hashing$/, /^netlink\//, /^files$/], // netlink/ also among itself
   [/^abi$/],
   [/^wire$/],
   [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
@@ -27,9 +27,10 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^ipvs$/, /^sync$/],
   [/^text\//],
   [/^save$/, /^restore$/],
-  [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
+  [/^pause$/, /^kernel-version$/, /^network$/, /^sysctls(-table)?$/, /^changes$/, /^rates$/],
+  [/^profile$/],
   [/^drain-notes$/],
-  [/^drain$/, /^watch$/],
+  [/^drain$/, /^watch$/, /^doctor\//],
   [/^index$/],
   [/^cli\//],
 ]
@@ -64,8 +65,9 @@ test('netlink/ knows nothing of IPVS', () => {
   expect(above).toEqual([])
 })
 
-test('only the socket and the hashing functions load the addon', () => {
+test('only the socket, the files of a namespace and the hashing functions load the addon', () => {
   expect(imports.filter(({ to, typeOnly }) => to === 'addon' && !typeOnly).map(({ from }) => from)).toEqual([
+    'files',
     'hashing',
     'netlink/socket',
   ])
