@@ -14,11 +14,15 @@ const readTimeouts: Request = { command: 'getConfig', body: {} }
 
 /** What Ipvs and IpvsSync have in common: everything but how they are opened, run and closed. */
 export class Director {
+  /** The virtual services. */
   readonly services: Services
+  /** The real servers of each service. */
   readonly destinations: Destinations
+  /** The daemons that copy connections between directors. */
   readonly daemons: Daemons
   readonly #runner: Runner
 
+  /** @internal */
   constructor(runner: Runner) {
     this.#runner = runner
     this.services = new Services(runner)

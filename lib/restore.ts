@@ -12,6 +12,7 @@ import { isFault, linesOf, type Rule, type RuleFault, RulesError } from './text/
 import { ownFault } from './text/rehearse.js'
 import type { CallOptions, DaemonStatus, Snapshot } from './types.js'
 
+/** Options of restore(). */
 export interface RestoreOptions extends CallOptions {
   /** Carry out the good lines even if others are wrong or refused. Default false. */
   readonly partial?: boolean | undefined
@@ -22,6 +23,7 @@ export interface RestoreOptions extends CallOptions {
   readonly clear?: boolean | undefined
 }
 
+/** What restore() did. */
 export interface Restored {
   /** Lines that were carried out. */
   readonly done: number
