@@ -170,6 +170,7 @@ export const commands = {
   zero: 16,
   flush: 17,
 } as const
+/** A command by its name in this library: `newService` is IPVS_CMD_NEW_SERVICE of <linux/ip_vs.h>. */
 export type Command = keyof typeof commands
 
 const commandNames = Object.fromEntries(Object.entries(commands).map(([name, id]) => [id, name as Command]))

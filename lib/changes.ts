@@ -13,33 +13,40 @@ import type {
 
 /** A setting before and after, as the status has it; undefined where it has none, such as `tunnel`. */
 export interface FieldChange<Field extends string> {
+  /** Its name in the settings. */
   readonly field: Field
+  /** Its value in the reading before. */
   readonly before: unknown
+  /** Its value now. */
   readonly after: unknown
 }
 
-/**
- * One change. Services and real servers are as they are now, removed ones as they were last seen. Of a service that
- * came or went each real server is listed, too.
- */
+/** What became of a service. */
+export interface ServiceChange<Type extends string> {
+  /** What happened, and to what. */
+  readonly type: Type
+  /** The service that it is about, or whose real server: as it is now, or as it was last seen. */
+  readonly service: ServiceStatus
+}
+
+/** What became of a real server. */
+export interface DestinationChange<Type extends string> extends ServiceChange<Type> {
+  /** The real server: as it is now, or as it was last seen. */
+  readonly destination: DestinationStatus
+}
+
+/** Which settings changed. */
+export interface FieldChanges<Field extends string> {
+  /** At least one; counters and numbers of connections are no settings. */
+  readonly fields: readonly FieldChange<Field>[]
+}
+
+/** One change. Of a service that came or went each real server is listed, too. */
 export type TableChange =
-  | { readonly type: 'service-added' | 'service-removed'; readonly service: ServiceStatus }
-  | {
-      readonly type: 'service-changed'
-      readonly service: ServiceStatus
-      readonly fields: readonly FieldChange<keyof ServiceSettings>[]
-    }
-  | {
-      readonly type: 'destination-added' | 'destination-removed'
-      readonly service: ServiceStatus
-      readonly destination: DestinationStatus
-    }
-  | {
-      readonly type: 'destination-changed'
-      readonly service: ServiceStatus
-      readonly destination: DestinationStatus
-      readonly fields: readonly FieldChange<keyof DestinationSettings>[]
-    }
+  | ServiceChange<'service-added' | 'service-removed'>
+  | (ServiceChange<'service-changed'> & FieldChanges<keyof ServiceSettings>)
+  | DestinationChange<'destination-added' | 'destination-removed'>
+  | (DestinationChange<'destination-changed'> & FieldChanges<keyof DestinationSettings>)
 
 const fieldChanges = <Field extends string>(
   fields: readonly Field[],

@@ -30,11 +30,13 @@ const LAST_SEQUENCE = 0xffff0000
 
 /** Context of `tracing:ipvs:transaction:*` on node:diagnostics_channel. */
 export interface TransactionContext {
+  /** In the order in which they are sent; none when the number of the family is asked for. */
   readonly requests: readonly Request[]
   /** The messages as they are sent. */
   readonly bytes: Uint8Array
   /** The replies; in the events end (synchronous client) and asyncEnd. */
   result?: unknown
+  /** Why the exchange failed; in the event error. A request that the kernel refused is no such failure. */
   error?: unknown
 }
 
@@ -55,6 +57,7 @@ export interface Area {
 
 const transactions = tracingChannel<unknown, TransactionContext>('ipvs:transaction')
 
+/** Options of Ipvs.open() and IpvsSync.open(). */
 export interface OpenOptions {
   /** Network namespace: a path (/run/netns/NAME, /proc/PID/ns/net) or an open descriptor. Default: the caller's. */
   readonly netns?: NetworkNamespace

@@ -37,6 +37,7 @@ function* stop(daemon: WireDaemon): Task<void> {
 export class Daemons {
   readonly #runner: Runner
 
+  /** @internal */
   constructor(runner: Runner) {
     this.#runner = runner
   }

@@ -157,6 +157,7 @@ const isComplete = (settings: DestinationSettings): boolean => {
 export class Destinations {
   readonly #runner: Runner
 
+  /** @internal */
   constructor(runner: Runner) {
     this.#runner = runner
   }

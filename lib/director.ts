@@ -20,8 +20,11 @@ export const playerOf = (director: Director): Player => playerIn(director)
 
 /** What Ipvs and IpvsSync have in common: everything but how they are opened, run and closed. */
 export class Director {
+  /** The virtual services. */
   readonly services: Services
+  /** The real servers of each service. */
   readonly destinations: Destinations
+  /** The daemons that copy connections between directors. */
   readonly daemons: Daemons
   readonly #runner: Player
 
@@ -29,6 +32,7 @@ export class Director {
     playerIn = (director) => director.#runner
   }
 
+  /** @internal */
   constructor(runner: Player) {
     this.#runner = runner
     this.services = new Services(runner)

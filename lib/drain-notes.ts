@@ -7,18 +7,22 @@ import type { DestinationStatus, ServiceStatus, Timeouts } from './types.js'
 
 /** Something about this drain that a person should know: a code for programs, a text for people. */
 export interface DrainNote {
-  readonly code: /** No other server of the service has a weight: new clients are refused. */
+  /**
+   * - `last-server`: no other server of the service has a weight: new clients are refused.
+   * - `persistent-clients`: persistence templates send their clients to the server as before.
+   * - `datagrams`: flows of UDP count as inactive, and end only by their timeout.
+   * - `scheduler-refuses`: the scheduler refuses the clients that hash to a quiesced server.
+   * - `port-reuse`: clients that use a port again come back to the server.
+   * - `connections-cut`: the server was deleted while it had connections.
+   */
+  readonly code:
     | 'last-server'
-    /** Persistence templates send their clients to the server as before. */
     | 'persistent-clients'
-    /** Flows of UDP count as inactive, and end only by their timeout. */
     | 'datagrams'
-    /** The scheduler refuses the clients that hash to a quiesced server. */
     | 'scheduler-refuses'
-    /** Clients that use a port again come back to the server. */
     | 'port-reuse'
-    /** The server was deleted while it had connections. */
     | 'connections-cut'
+  /** One sentence, with the numbers and settings of the moment. */
   readonly text: string
 }
 

@@ -13,7 +13,9 @@ import type { CallOptions, DestinationKey, DestinationStatus, ServiceKey } from 
 
 /** What drain() needs of a client. */
 export type DrainClient = Pick<Director, 'timeouts'> & {
+  /** Reads the service. */
   readonly services: Pick<Services, 'get'>
+  /** Quiesces, counts and deletes the real server. */
   readonly destinations: Pick<Destinations, 'get' | 'list' | 'edit' | 'delete'>
 }
 
@@ -27,6 +29,7 @@ const counts = {
 
 const keeping = { never: 'never', 'at-deadline': 'at-deadline', always: 'always' } as const
 
+/** Options of drain(). */
 export interface DrainOptions {
   /**
    * When the server counts as drained:
@@ -56,6 +59,7 @@ export interface DrainOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What drain() sees at a reading. */
 export interface DrainProgress {
   /**
    * `waiting`; and of the last item how it ended:
@@ -68,8 +72,11 @@ export interface DrainProgress {
   readonly state: 'waiting' | 'drained' | 'deadline' | 'gone' | 'restored' | 'aborted'
   /** How many of what `until` counts were there at the last reading. */
   readonly left: number
+  /** As of {@link DestinationStatus.activeConns}, at the last reading. */
   readonly activeConns: number
+  /** As of {@link DestinationStatus.inactiveConns}. */
   readonly inactiveConns: number
+  /** As of {@link DestinationStatus.persistentConns}. */
   readonly persistentConns: number
   /**
    * The weight that this call took from the server, for undrain(). null when it was 0 already, as after a crash: the

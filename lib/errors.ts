@@ -5,39 +5,46 @@ import { constants } from 'node:os'
 import { type Command, message as topLevel } from './abi.js'
 import type { ExtendedAck } from './netlink/message.js'
 
-/** Why a call failed; closed, so that a `switch` over it is complete. */
+/**
+ * Why a call failed; closed, so that a `switch` over it is complete.
+ * - `no-such-service`, `service-exists`, `no-such-destination`, `destination-exists`, `no-such-daemon`, `daemon-exists`:
+ *   what they say.
+ * - `no-such-scheduler`: no module for it. `no-such-scheduler-or-engine`: the kernel does not say which is missing.
+ * - `no-such-interface`: none of that name in the network namespace.
+ * - `family-unsupported`: the kernel does not have IPv6, or not for IPVS.
+ * - `invalid`: the kernel found the values wrong.
+ * - `daemon-failed`: the sync daemon's own sockets could not be set up.
+ * - `not-permitted`: CAP_NET_ADMIN in the initial user namespace is needed, for reading too; for a network namespace of
+ *   somebody else's, CAP_SYS_ADMIN.
+ * - `ipvs-unavailable`: the kernel has no IPVS, and no module to load.
+ * - `not-supported`: this kernel does not know the command.
+ * - `outcome-unknown`: the reply was lost or did not come in time: the change may or may not have been made. Read before
+ *   retrying.
+ * - `not-sent`: nothing of this call reached the kernel. `closed`: the client was closed before the call was sent.
+ * - `malformed-reply`: a reply that breaks the format.
+ * - `out-of-memory`: of the kernel. `system`: any other errno; see {@link IpvsError.code}.
+ */
 export type Reason =
   | 'no-such-service'
   | 'service-exists'
   | 'no-such-destination'
   | 'destination-exists'
   | 'no-such-scheduler'
-  /** The kernel does not say which of the two is missing. */
   | 'no-such-scheduler-or-engine'
   | 'no-such-daemon'
   | 'daemon-exists'
   | 'no-such-interface'
-  /** The kernel does not have IPv6, or not for IPVS. */
   | 'family-unsupported'
-  /** The kernel found the values wrong. */
   | 'invalid'
   | 'not-permitted'
-  /** The kernel has no IPVS, and no module to load. */
   | 'ipvs-unavailable'
-  /** This kernel does not know the command. */
   | 'not-supported'
   | 'out-of-memory'
-  /** The reply was lost or did not come in time: the change may or may not have been made. Read before retrying. */
   | 'outcome-unknown'
-  /** Nothing of this call reached the kernel. */
   | 'not-sent'
-  /** The client was closed before the call was sent. */
   | 'closed'
-  /** A reply that breaks the format. */
   | 'malformed-reply'
-  /** The sync daemon's own sockets or threads could not be set up. */
   | 'daemon-failed'
-  /** Any other errno; see `code`. */
   | 'system'
 
 export interface IpvsErrorDetails {
@@ -61,11 +68,13 @@ const brand = Symbol.for('ipvs.IpvsError')
 
 /** A call that the kernel refused or whose outcome is not known. Mistakes in arguments are TypeError or RangeError. */
 export class IpvsError extends Error {
+  /** Always this. */
   override readonly name = 'IpvsError'
   /** The errno's name, such as 'ESRCH'; 'ERR_IPVS_CLOSED' and the like where the kernel was not asked. */
   readonly code: string
   /** The errno as Node's own errors have it: negative; 0 where there is none. */
   readonly errno: number
+  /** What it comes to, for a `switch`. */
   readonly reason: Reason
   /** The IPVS command by its name in this library, such as 'newService'; 'open' for Ipvs.open(). */
   readonly command: Command | 'open'
@@ -76,6 +85,7 @@ export class IpvsError extends Error {
   /** The attribute that the kernel found missing, where it says so. */
   readonly attribute: string | undefined
 
+  /** @internal */
   constructor({ reason, errno, command, subject, explanation, extendedAck, cause }: IpvsErrorDetails) {
     const code = errno > 0 ? nameOf(errno) : `ERR_IPVS_${reason.toUpperCase().replaceAll('-', '_')}`
     const kernelMessage = extendedAck?.message

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 export type { Command } from './abi.js'
-export type { FieldChange, TableChange } from './changes.js'
+export type { DestinationChange, FieldChange, FieldChanges, ServiceChange, TableChange } from './changes.js'
 export type { OpenOptions, TransactionContext } from './channel.js'
 export type { Daemons } from './daemons.js'
 export type { Destinations } from './destinations.js'
@@ -31,6 +31,7 @@ export { apply } from './plan/apply.js'
 export { formatChange, formatPlan } from './plan/format.js'
 export { plan, planBetween } from './plan/plan.js'
 export { reconcile } from './plan/reconcile.js'
+export type { KnowsScheduler } from './plan/schedulers.js'
 export type * from './plan/types.js'
 export { impact } from './predict/impact.js'
 export { predict } from './predict/predict.js'
@@ -45,7 +46,7 @@ export {
   profile,
 } from './profile.js'
 export type { Rates } from './rates.js'
-export type { Request } from './request.js'
+export type { Request, Sync } from './request.js'
 export { type Restored, type RestoreOptions, restore } from './restore.js'
 export { save } from './save.js'
 export type { Services } from './services.js'
@@ -63,11 +64,12 @@ export {
   type SysctlValue,
   sysctls,
 } from './sysctls-table.js'
-export type { RuleCommand } from './text/command.js'
+export type { DestinationRule, RuleCommand, RuleOf, ServiceRule } from './text/command.js'
 export { formatRules, type RuleTable } from './text/format.js'
 export { type ParseOptions, parseRules, type Rule, type RuleFault, RulesError } from './text/parse.js'
 export type * from './types.js'
 export {
+  type Rated,
   type WatchClient,
   type WatchedDestination,
   type WatchedService,

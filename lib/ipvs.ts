@@ -27,20 +27,21 @@ export class Ipvs extends Director {
    * Opens a client; makes the kernel load the module ip_vs where needed. Linux 6.1 does so by itself, 5.10 does not:
    * there it has to be loaded before.
    * @throws TypeError or RangeError about the options.
-   * @throws IpvsError 'ipvs-unavailable' when the kernel has no IPVS; 'system' with code ENOENT, EPERM … when the
-   * network namespace cannot be entered, which needs CAP_SYS_ADMIN.
+   * @throws IpvsError 'ipvs-unavailable' when the kernel has no IPVS; 'not-permitted' when the network namespace may not
+   * be entered, which needs CAP_SYS_ADMIN; 'system' with code ENOENT, EINVAL … when there is none of that name, and with
+   * ETIMEDOUT when the kernel does not answer before the deadline. That CAP_NET_ADMIN lacks is told by the first call.
    * @throws Error with code ERR_IPVS_ADDON where the addon cannot be loaded, as on other systems than Linux.
    */
   static async open(options: OpenOptions = {}): Promise<Ipvs> {
     return new Ipvs(new Queue(await Channel.open(options)))
   }
 
-  /** What has to change so that the table is as desired; nothing is changed yet. The same as the function plan(). */
+  /** What has to change so that the table is as desired; nothing is changed yet. The same as {@link plan}. */
   plan(desired: DesiredTable, options?: PlanOptions & CallOptions): Promise<Plan> {
     return plan(this, desired, options)
   }
 
-  /** Carries out what plan() returned, and tells what became of each change. The same as the function apply(). */
+  /** Carries out what plan() returned, and tells what became of each change. The same as {@link apply}. */
   apply(made: Plan, options?: ApplyOptions): Promise<ApplyResult> {
     return apply(this, made, options)
   }
@@ -50,6 +51,7 @@ export class Ipvs extends Director {
     return this.#queue.close()
   }
 
+  /** As close(): for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -9,16 +9,22 @@ import type { CallOptions } from './types.js'
 
 /** One message to the kernel. */
 export interface Request {
+  /** What it asks for. */
   readonly command: Command
+  /** Its attributes by the names of this library, as numbers and bytes (`lib/abi.ts`): for printing. */
   readonly body: WireMessage
   /** Asks for every object instead of one; answered by any number of replies. */
   readonly dump?: boolean
   /**
    * Readings with the same name in one step are made once and serve all who asked. Not for a reading that looks at
    * what a change before it in the same step did.
+   * @internal
    */
   readonly share?: string | undefined
-  /** What is wanted of the replies, made while the kernel works on what follows; the outcome has it in their place. */
+  /**
+   * What is wanted of the replies, made while the kernel works on what follows; the outcome has it in their place.
+   * @internal
+   */
   readonly digest?: (replies: readonly WireMessage[]) => unknown
 }
 
@@ -54,7 +60,7 @@ export interface Runner {
   run<T>(make: () => Operation<T>, options?: CallOptions): Promise<T>
 }
 
-/** The same verbs, returning what the asynchronous ones promise. */
+/** The same verbs, each returning what the asynchronous one promises, and throwing where that rejects. */
 export type Sync<T> = {
   readonly [K in keyof T]: T[K] extends (...args: infer A) => Promise<infer R>
     ? (...args: A) => R

@@ -12,6 +12,7 @@ import { withHosts } from './text/hosts.js'
 import { isFault, linesOf, type RuleFault, RulesError } from './text/parse.js'
 import type { CallOptions, DaemonStatus } from './types.js'
 
+/** Options of restore(). */
 export interface RestoreOptions extends CallOptions {
   /** Carry out the good lines even if others are wrong or refused. Default false. */
   readonly partial?: boolean | undefined
@@ -22,6 +23,7 @@ export interface RestoreOptions extends CallOptions {
   readonly clear?: boolean | undefined
 }
 
+/** What restore() did. */
 export interface Restored {
   /** Lines that were carried out. */
   readonly done: number

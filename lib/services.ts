@@ -54,6 +54,7 @@ function* edit(key: WireService, settings: ServiceSettings, force: boolean | und
 export class Services {
   readonly #runner: Runner
 
+  /** @internal */
   constructor(runner: Runner) {
     this.#runner = runner
   }
@@ -95,8 +96,8 @@ export class Services {
   }
 
   /**
-   * Deletes a virtual service and its real servers (IPVS_CMD_DEL_SERVICE, `ipvsadm -D`). Existing connections are
-   * dropped at their next packet.
+   * Deletes a virtual service and its real servers (IPVS_CMD_DEL_SERVICE, `ipvsadm -D`). What becomes of its
+   * connections is said at {@link Destinations.delete}.
    * @throws IpvsError 'no-such-service', or one that any call throws.
    */
   delete(key: ServiceKey, options?: CallOptions): Promise<void> {

@@ -5,12 +5,15 @@ import type { WireMessage } from './abi.js'
 import { Batch } from './batch.js'
 import { type Area, Channel, type OpenOptions } from './channel.js'
 import { callOptions } from './check.js'
+import type { Daemons } from './daemons.js'
+import type { Destinations } from './destinations.js'
 import { Director } from './director.js'
 import { closed } from './errors.js'
 import { gather } from './group.js'
 import { Writer } from './netlink/attr.js'
 import type { Player } from './recording.js'
 import { type Operation, type Request, repliesOf, type Sync, subjectOf } from './request.js'
+import type { Services } from './services.js'
 import type { CallOptions } from './types.js'
 
 interface Memory {
@@ -80,6 +83,24 @@ const SyncDirector = Director as unknown as new (runner: Sync<Player>) => Sync<D
  * the kernel loads a module or waits for a grace period, and blocks the thread meanwhile.
  */
 export class IpvsSync extends SyncDirector {
+  /** The verbs of {@link Services}, without promises. */
+  declare readonly services: Sync<Services>
+  /** The verbs of {@link Destinations}, without promises. */
+  declare readonly destinations: Sync<Destinations>
+  /** The verbs of {@link Daemons}, without promises. */
+  declare readonly daemons: Sync<Daemons>
+  /** As {@link Director.snapshot}, without a promise. */
+  declare readonly snapshot: Sync<Director>['snapshot']
+  /** As {@link Director.info}, without a promise. */
+  declare readonly info: Sync<Director>['info']
+  /** As {@link Director.timeouts}, without a promise. */
+  declare readonly timeouts: Sync<Director>['timeouts']
+  /** As {@link Director.setTimeouts}, without a promise. */
+  declare readonly setTimeouts: Sync<Director>['setTimeouts']
+  /** As {@link Director.zero}, without a promise. */
+  declare readonly zero: Sync<Director>['zero']
+  /** As {@link Director.flush}, without a promise. */
+  declare readonly flush: Sync<Director>['flush']
   readonly #channel: Channel
 
   private constructor(channel: Channel) {
@@ -87,7 +108,10 @@ export class IpvsSync extends SyncDirector {
     this.#channel = channel
   }
 
-  /** Opens a client; throws as Ipvs.open() does. */
+  /**
+   * Opens a client.
+   * @throws as {@link Ipvs.open} rejects.
+   */
   static open(options: OpenOptions = {}): IpvsSync {
     return new IpvsSync(Channel.openSync(options))
   }
@@ -97,6 +121,7 @@ export class IpvsSync extends SyncDirector {
     this.#channel.close()
   }
 
+  /** As close(): for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -29,6 +29,7 @@ export type SchedulerFlag = 'fallback' | 'port' | 'flag-1' | 'flag-2' | 'flag-3'
 
 /** A virtual service named by protocol, address and port (ipvsadm -t, -u, --sctp-service). */
 export interface AddressServiceKey {
+  /** A {@link ForeignProtocol} names what is in the table already; it is added with `force` only. */
   readonly protocol: Protocol | ForeignProtocol
   /** IPv4 or IPv6 address in text, no zone id. */
   readonly address: string
@@ -36,6 +37,7 @@ export interface AddressServiceKey {
   readonly port: number
   /** The address says it; where it is named it must agree. */
   readonly family?: Family | undefined
+  /** Never beside an address. */
   readonly fwmark?: undefined
 }
 
@@ -45,8 +47,11 @@ export interface MarkServiceKey {
   readonly fwmark: number
   /** Default `ipv4`. */
   readonly family?: Family | undefined
+  /** Never beside a mark. */
   readonly protocol?: undefined
+  /** Never beside a mark. */
   readonly address?: undefined
+  /** Never beside a mark. */
   readonly port?: undefined
 }
 
@@ -113,9 +118,12 @@ export interface DestinationSettings {
   readonly forwarding?: Forwarding | ForeignForwarding | undefined
   /** 0..2147483647, default 1. 0 quiesces: existing connections live on, new ones go elsewhere. */
   readonly weight?: number | undefined
-  /** Above this many connections the server gets no new ones; 0 (default) is no limit. At most 2147483647. */
+  /**
+   * At this many connections, active and inactive, the server gets no new ones (ipvsadm -x). 0..2147483647; 0 (default)
+   * is no limit.
+   */
   readonly upperThreshold?: number | undefined
-  /** Below this many it gets new ones again; 0 (default) is three quarters of the upper. At most the upper. */
+  /** Below this many it gets new ones again (ipvsadm -y). 0..`upperThreshold`; 0 (default) is three quarters of it. */
   readonly lowerThreshold?: number | undefined
   /** Only with `tunneling`. Default IPIP. On edit, what is not named is kept while the type stays the same. */
   readonly tunnel?: Tunnel | undefined
@@ -131,77 +139,115 @@ export type Destination = DestinationKey & DestinationSettings
 export interface Stats {
   /** Connections that were scheduled. */
   readonly conns: bigint
-  /** From clients to servers (`in`), and back through the director (`out`: 0 unless masquerading). */
+  /** Packets from clients. */
   readonly inPkts: bigint
+  /** Packets of servers that came back through the director: 0 unless masquerading. */
   readonly outPkts: bigint
+  /** Bytes from clients, headers of the network layer included. */
   readonly inBytes: bigint
+  /** Bytes of servers that came back through the director: 0 unless masquerading. */
   readonly outBytes: bigint
   /** Connections per second, estimated by the kernel every 2 seconds. */
   readonly cps: number
+  /** Packets per second from clients. */
   readonly inPps: number
+  /** Packets per second of servers, see `outPkts`. */
   readonly outPps: number
-  /** Bytes (not bits) per second. */
+  /** Bytes (not bits) per second from clients. */
   readonly inBps: number
+  /** Bytes (not bits) per second of servers, see `outPkts`. */
   readonly outBps: number
 }
 
-/** A virtual service as the kernel has it. */
-export type ServiceStatus = (
-  | (Required<Pick<AddressServiceKey, 'protocol' | 'address' | 'port'>> & { readonly fwmark?: undefined })
-  | {
-      readonly fwmark: number
-      readonly protocol?: undefined
-      readonly address?: undefined
-      readonly port?: undefined
-    }
-) & {
+/** The identity of an address service as the kernel has it. */
+export interface AddressServiceName
+  extends Required<Pick<AddressServiceKey, 'protocol' | 'address' | 'port'>> {
+  /** Never beside an address. */
+  readonly fwmark?: undefined
+}
+
+/** The identity of a service by firewall mark as the kernel has it. */
+export type MarkServiceName = Omit<MarkServiceKey, 'family'>
+
+/** Persistence as the kernel has it. */
+export interface PersistenceStatus {
+  /** Seconds. */
+  readonly timeout: number
+  /** Dotted mask for IPv4, prefix length for IPv6. */
+  readonly netmask: string | number
+  /** Absent where there is none. */
+  readonly engine?: string
+}
+
+/** A virtual service as the kernel has it, without its identity. */
+export interface ServiceFacts {
+  /** Of clients and address. */
   readonly family: Family
+  /** By its name; `none` where there is none. */
   readonly scheduler: string
+  /** Those that are set. */
   readonly schedulerFlags: readonly SchedulerFlag[]
   /** null also where the kernel keeps an engine or a netmask of a service that is not persistent: it uses neither. */
-  readonly persistence: {
-    readonly timeout: number
-    /** Dotted mask for IPv4, prefix length for IPv6. */
-    readonly netmask: string | number
-    readonly engine?: string
-  } | null
+  readonly persistence: PersistenceStatus | null
+  /** Whether each datagram is scheduled by itself. */
   readonly onePacket: boolean
+  /** Of all its real servers, and of those that were deleted. */
   readonly stats: Stats
 }
 
+/** A virtual service as the kernel has it. */
+export type ServiceStatus = (AddressServiceName | MarkServiceName) & ServiceFacts
+
 /** The encapsulation as the kernel has it; port and checksum only where the type has them. */
 export interface TunnelStatus {
+  /** `type-N` is one that this library does not know. */
   readonly type: NonNullable<Tunnel['type']>
+  /** UDP port of GUE. */
   readonly port?: number
+  /** Of GUE and GRE; `flags-N` is a combination that this library does not know. */
   readonly checksum?: NonNullable<Tunnel['checksum']>
 }
 
 /** A real server as the kernel has it. */
 export interface DestinationStatus {
+  /** In its usual spelling. */
   readonly address: string
+  /** 0..65535. */
   readonly port: number
+  /** Of the address; the service may have another when tunneling. */
   readonly family: Family
+  /** How packets reach it. */
   readonly forwarding: Forwarding | ForeignForwarding
+  /** 0 where it is quiesced. */
   readonly weight: number
+  /** 0 where there is no limit. */
   readonly upperThreshold: number
+  /** 0 stands for three quarters of the upper one. */
   readonly lowerThreshold: number
   /** Present when tunneling; `port` and `checksum` only where they have a meaning. */
   readonly tunnel?: TunnelStatus
-  /** Connections in a state that counts as active, other connections, and persistence templates. */
+  /** Connections in a state that counts as active: TCP and SCTP that are being set up or established. */
   readonly activeConns: number
+  /** Other connections: half-closed and closed ones that are still remembered, and all of UDP. */
   readonly inactiveConns: number
+  /** Persistence templates. */
   readonly persistentConns: number
+  /** Of this server; those of a server that was deleted and added again within two minutes may go on. */
   readonly stats: Stats
 }
 
 /** A connection synchronisation daemon to start (ipvsadm --start-daemon). */
 export interface Daemon {
+  /** `master` sends what connections come and go, `backup` takes it; a director may run one of each. */
   readonly state: 'master' | 'backup'
   /** Network interface that carries the multicast, 1..15 bytes. */
   readonly interface: string
   /** 0..255; a backup takes messages of its own id only (0: of every). Default 0. */
   readonly syncId?: number | undefined
-  /** Largest sync message in bytes, 1..65535, cut by the kernel to what UDP and the MTU allow. Default: what the interface's MTU allows. Since Linux 4.3. */
+  /**
+   * Largest sync message in bytes, 1..65535, cut by the kernel to what UDP and the MTU allow. Default: what the
+   * interface's MTU allows. Since Linux 4.3.
+   */
   readonly maxLength?: number | undefined
   /** Multicast group, IPv4 or IPv6. Default 224.0.0.81. Since Linux 4.3. */
   readonly group?: string | undefined
@@ -213,19 +259,21 @@ export interface Daemon {
 
 /** A running daemon. What the kernel did not tell (before Linux 4.3) is absent. */
 export type DaemonStatus = Pick<Daemon, 'state' | 'interface' | 'maxLength' | 'group' | 'port' | 'ttl'> & {
+  /** 0..255. */
   readonly syncId: number
 }
 
 /** Idle timeouts of connections, in seconds (ipvsadm --set). */
 export interface Timeouts {
-  /** Established TCP; the kernel's default is 900. */
+  /** Established TCP. The kernel's default is 900. */
   readonly tcp: number
-  /** TCP after a FIN; 120. */
+  /** TCP after a FIN. The kernel's default is 120. */
   readonly tcpFin: number
-  /** UDP; 300. */
+  /** UDP. The kernel's default is 300. */
   readonly udp: number
 }
 
+/** What the kernel says of itself. */
 export interface Info {
   /** Version of IPVS, such as '1.2.1': the same in every kernel of the last decade. */
   readonly version: string
@@ -234,9 +282,14 @@ export interface Info {
 }
 
 /** A service of a snapshot, with its real servers. */
-export type SnapshotService = ServiceStatus & { readonly destinations: readonly DestinationStatus[] }
+export type SnapshotService = ServiceStatus & {
+  /** In the kernel's order, newest first. */
+  readonly destinations: readonly DestinationStatus[]
+}
 
+/** The whole table, see {@link Director.snapshot}. */
 export interface Snapshot {
+  /** In the kernel's order, which is nobody's. */
   readonly services: readonly SnapshotService[]
   /**
    * True when two readings in a row found the same services. False when the table kept changing: each

@@ -14,10 +14,13 @@ import type { CallOptions, DestinationStatus, ServiceStatus, SnapshotService } f
 
 /** What watch() needs of a client. */
 export type WatchClient = Pick<Director, 'snapshot'> & {
+  /** Asks for a service that a reading lacks. */
   readonly services: Pick<Services, 'get'>
+  /** Asks for real servers that a reading lacks. */
   readonly destinations: Pick<Destinations, 'list'>
 }
 
+/** Options of watch(). */
 export interface WatchOptions {
   /**
    * Milliseconds from reading to reading, 1..2147483647, default 2000. The kernel adds its counters up every 2 seconds:
@@ -28,14 +31,22 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** null: not known, because it was first seen now, or somebody set the counters back since the reading before. */
-interface Rated {
+/** With rates. */
+export interface Rated {
+  /** null: not known, because it was first seen now, or somebody set the counters back since the reading before. */
   readonly rates: Rates | null
 }
 
+/** A real server as it is, with rates. */
 export type WatchedDestination = DestinationStatus & Rated
-export type WatchedService = ServiceStatus & Rated & { readonly destinations: readonly WatchedDestination[] }
+/** A service as it is, with rates, and with its real servers. */
+export type WatchedService = ServiceStatus &
+  Rated & {
+    /** As the snapshot has them. */
+    readonly destinations: readonly WatchedDestination[]
+  }
 
+/** What watch() sees at a reading. */
 export interface WatchedTable {
   /** The whole table, with rates. */
   readonly services: readonly WatchedService[]

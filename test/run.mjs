@@ -15,12 +15,12 @@ import { runInVm } from './vm/run.mjs'
 
 const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
 
-Runs everything: formatting, lint and types; unit tests; the native code under sanitizers and a fuzzer
+Runs everything: formatting, lint and types; the pages of the API; unit tests; the native code under sanitizers and a fuzzer
 (30 s); the tests of client and schedulers in a machine that boots a distribution kernel; and every benchmark once.
 Sets up what is missing.
 
-  --only JOB      check, unit, c, kmod, fuzz, asan, operation, kernel, schedulers,
-                  cli or bench; may be repeated
+  --only JOB      check, docs, unit, c, kmod, fuzz, asan, operation, kernel,
+                  schedulers, cli or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -126,6 +126,7 @@ const make = (...args) => [
 /** One after the other on this machine … */
 const hostJobs = {
   check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
+  docs: () => one('npm run docs', show('npm', 'run', '--silent', 'docs')),
   unit: unitTests,
   c: () => counted(...make('check')),
   kmod: () => counted('make', '--no-print-directory', '-C', 'test/kmod', 'check'),

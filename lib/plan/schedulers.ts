@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 
-/** True or false; undefined where it cannot be known. */
+/** Whether a scheduler of this name is there; undefined where that cannot be known. */
 export type KnowsScheduler = (name: string) => boolean | undefined
 
 const installed = ['modules.dep', 'modules.builtin', 'modules.alias']

@@ -28,6 +28,7 @@ export type DesiredService = Service & {
  * too; its counters are not looked at.
  */
 export interface DesiredTable {
+  /** Each service once, in any order. */
   readonly services: readonly DesiredService[]
   /** For editors: where the JSON Schema is. */
   readonly $schema?: string | undefined
@@ -35,6 +36,7 @@ export interface DesiredTable {
   readonly stable?: boolean | undefined
 }
 
+/** Options of plan() and planBetween(). */
 export interface PlanOptions {
   /**
    * Which services may be touched; the others are foreign. Called with the identity of a service, addresses in their
@@ -73,7 +75,9 @@ export type ServiceState = Pick<ServiceStatus, 'scheduler' | 'schedulerFlags' | 
 
 /** The identity of a real server, complete. */
 export interface DestinationName {
+  /** In its usual spelling. */
   readonly address: string
+  /** 0..65535. */
   readonly port: number
 }
 
@@ -81,74 +85,65 @@ export interface DestinationName {
 export type DestinationState = DestinationName & DestinationSettings
 
 /** A service with its real servers, as it was when the plan was made. */
-export type ServiceContents = ServiceSettings & { readonly destinations: readonly DestinationState[] }
+export type ServiceContents = ServiceSettings & {
+  /** In the kernel's order, newest first. */
+  readonly destinations: readonly DestinationState[]
+}
+
+/** A change of a virtual service. */
+export interface ServicePlannedChange<Kind extends string, Before, After> {
+  /** What is done, and to what. */
+  readonly kind: Kind
+  /** The service that it is about, or whose real server. */
+  readonly service: ServiceKey
+  /** What was there when the plan was made; null where there was nothing. */
+  readonly before: Before
+  /** What will be; null where it is deleted. */
+  readonly after: After
+}
+
+/** A change of a real server. */
+export interface DestinationPlannedChange<Kind extends string, Before, After>
+  extends ServicePlannedChange<Kind, Before, After> {
+  /** The real server that it is about. */
+  readonly destination: DestinationName
+}
+
+/** A weight and nothing else. */
+export interface WeightState<Weight extends number = number> {
+  /** 0..2147483647. */
+  readonly weight: Weight
+}
 
 /**
  * One change of the table: what it is about, what was there and what will be. Of an edit, `before` and `after` hold
  * the settings that it changes and no others.
+ *
+ * `quiesce-destination` is weight 0 ahead of the deletion: no new client is sent to a server that is about to go. Not
+ * with schedulers that would refuse those clients until it is deleted: sh and mh without the flag `fallback`, and dh.
+ * What `delete-destination` has as `before` is how it is just before: with weight 0 where it was quiesced.
  */
 export type PlannedChange =
-  | {
-      readonly kind: 'add-service'
-      readonly service: ServiceKey
-      readonly before: null
-      readonly after: ServiceSettings
-    }
-  | {
-      readonly kind: 'edit-service'
-      readonly service: ServiceKey
-      readonly before: ServiceSettings
-      readonly after: ServiceSettings
-    }
-  | {
-      readonly kind: 'delete-service'
-      readonly service: ServiceKey
-      readonly before: ServiceContents
-      readonly after: null
-    }
-  | {
-      readonly kind: 'add-destination'
-      readonly service: ServiceKey
-      readonly destination: DestinationName
-      readonly before: null
-      readonly after: DestinationSettings
-    }
-  | {
-      readonly kind: 'edit-destination'
-      readonly service: ServiceKey
-      readonly destination: DestinationName
-      readonly before: DestinationSettings
-      readonly after: DestinationSettings
-    }
-  | {
-      /**
-       * Weight 0 ahead of the deletion: no new client is sent to a server that is about to go. Not with schedulers that
-       * would refuse those clients until it is deleted: sh and mh without the flag `fallback`, and dh.
-       */
-      readonly kind: 'quiesce-destination'
-      readonly service: ServiceKey
-      readonly destination: DestinationName
-      readonly before: { readonly weight: number }
-      readonly after: { readonly weight: 0 }
-    }
-  | {
-      readonly kind: 'delete-destination'
-      readonly service: ServiceKey
-      readonly destination: DestinationName
-      /** Just before: the weight is 0 where it was quiesced. */
-      readonly before: DestinationSettings
-      readonly after: null
-    }
+  | ServicePlannedChange<'add-service', null, ServiceSettings>
+  | ServicePlannedChange<'edit-service', ServiceSettings, ServiceSettings>
+  | ServicePlannedChange<'delete-service', ServiceContents, null>
+  | DestinationPlannedChange<'add-destination', null, DestinationSettings>
+  | DestinationPlannedChange<'edit-destination', DestinationSettings, DestinationSettings>
+  | DestinationPlannedChange<'quiesce-destination', WeightState, WeightState<0>>
+  | DestinationPlannedChange<'delete-destination', DestinationSettings, null>
 
+/** What a planned change does: `add-service`, `edit-destination` and so on. */
 export type PlannedChangeKind = PlannedChange['kind']
 
 /** What the changes do to the clients of a service whose scheduler goes by their address. */
 export interface ServiceImpact extends Pick<Impact, 'moved' | 'minimum' | 'excess' | 'basis'> {
+  /** The service whose clients are moved. */
   readonly service: ServiceKey
 }
 
 /** The changes that make a table what it ought to be. A plain object: JSON.stringify() and back loses nothing. */
 export interface Plan {
+  /** Of this format. */
   readonly version: 1
   /**
    * In the order in which they are made. Whatever prefix of it was made, no service is without the servers that it
@@ -169,6 +164,7 @@ export interface Plan {
   readonly stable: boolean
 }
 
+/** Options of apply(). */
 export interface ApplyOptions {
   /**
    * Milliseconds that quiesced real servers get to end their active connections before they are deleted, 0..2147483647,
@@ -181,31 +177,35 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** How a change ended. */
+export interface OutcomeOf<Status extends string> {
+  /** `done`, `failed`, or `skipped`: not tried. */
+  readonly status: Status
+  /** The change, as the plan has it. */
+  readonly change: PlannedChange
+}
+
 /** What became of a change. */
 export type ChangeOutcome =
-  | {
-      readonly status: 'done'
-      readonly change: PlannedChange
+  | (OutcomeOf<'done'> & {
       /** False where somebody else had made it already. */
       readonly written: boolean
-    }
-  | {
-      readonly status: 'failed'
-      readonly change: PlannedChange
+    })
+  | (OutcomeOf<'failed'> & {
       /** An IpvsError of the kernel's answer; a TypeError or RangeError where the client refused to send it. */
       readonly error: Error
-    }
-  | {
-      readonly status: 'skipped'
-      readonly change: PlannedChange
+    })
+  | (OutcomeOf<'skipped'> & {
       /**
        * `depends`: on a change that was not made. `changed`: what it would change is not as the plan saw it, so that
        * another plan is due. `aborted`: by the signal.
        */
       readonly reason: 'depends' | 'changed' | 'aborted'
+      /** The same in words, with what it depends on or what was found. */
       readonly explanation: string
-    }
+    })
 
+/** What apply() did. */
 export interface ApplyResult {
   /** True when every change is done. */
   readonly complete: boolean
@@ -213,6 +213,7 @@ export interface ApplyResult {
   readonly outcomes: readonly ChangeOutcome[]
 }
 
+/** Options of reconcile(), beside those of plan(). */
 export interface ReconcileOptions extends PlanOptions {
   /** As of apply(). */
   readonly grace?: number | undefined
@@ -223,10 +224,15 @@ export interface ReconcileOptions extends PlanOptions {
   readonly period?: number | undefined
   /**
    * After a round that failed or was incomplete: milliseconds to the next one, doubled each time up to the longest, and
-   * shortened at random by up to a half. Default 1000 and 60000. A new table ends the wait.
+   * shortened at random by up to a half. A new table ends the wait.
    */
   readonly backoff?:
-    | { readonly first?: number | undefined; readonly longest?: number | undefined }
+    | {
+        /** 1..2147483647, default 1000. */
+        readonly first?: number | undefined
+        /** From `first` to 2147483647, default 60000. */
+        readonly longest?: number | undefined
+      }
     | undefined
   /** Ends it: the round under way comes to its end, and the iteration with it. */
   readonly signal?: AbortSignal | undefined
@@ -240,6 +246,7 @@ export interface ReconcileRound {
   readonly cause: 'source' | 'period' | 'retry'
   /** null where it could not be made; see `error`. */
   readonly plan: Plan | null
+  /** What apply() returned; null where it was not called, or threw. */
   readonly result: ApplyResult | null
   /** Why there is no plan or no result: an IpvsError, or a TypeError or RangeError about the desired table. */
   readonly error: Error | null

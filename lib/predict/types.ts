@@ -23,6 +23,7 @@ export interface PredictableDestination extends DestinationKey {
   readonly overloaded?: boolean | undefined
 }
 
+/** Options of predict(). */
 export interface PredictOptions {
   /**
    * The service: its port is the default of the servers', its family that of the clients. Default: servers need a
@@ -59,7 +60,9 @@ export interface Client {
 
 /** Clients that move from one server to another; null stands for being refused. */
 export interface Move<D extends PredictableDestination = PredictableDestination> {
+  /** As it was given to the prediction before. */
   readonly from: D | null
+  /** As it was given to the prediction after. */
   readonly to: D | null
   /** Of all clients, above 0 and up to 1. */
   readonly fraction: number
@@ -83,13 +86,22 @@ export interface Impact<D extends PredictableDestination = PredictableDestinatio
   readonly moves: readonly Move<D>[]
 }
 
+/** Options of impact(). */
 export interface ImpactOptions {
-  /** Count over these: addresses in network order, 4 or 16 bytes each, and their source ports. */
-  readonly clients?: { readonly addresses: Uint8Array; readonly ports?: Uint16Array | undefined } | undefined
+  /** Count over these. Default: all slots, or a sample (see {@link Impact.basis}). */
+  readonly clients?:
+    | {
+        /** In network order, 4 (IPv4) or 16 bytes (IPv6) each, one after the other. */
+        readonly addresses: Uint8Array
+        /** Source ports, one for each address: needed with the flag `port`. */
+        readonly ports?: Uint16Array | undefined
+      }
+    | undefined
 }
 
 /** How a service distributes its clients, see predict(). */
 export interface Prediction<D extends PredictableDestination = PredictableDestination> {
+  /** As given to predict(). */
   readonly scheduler: PredictableScheduler
   /** Of the clients. */
   readonly family: Family

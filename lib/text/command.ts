@@ -8,26 +8,44 @@ import { type Given, LineError } from './scan.js'
 import { makeServer, parseServerKey, serverSettings } from './server.js'
 import { familyOf, makeService, serviceKeyOf, serviceSettings } from './service.js'
 
+/** A command by its verb. */
+export interface RuleOf<Name extends string> {
+  /** What is done, as ipvsadm's long options say it; `flush` is --clear, and real servers are destinations. */
+  readonly verb: Name
+}
+
+/** A command on a service. */
+export interface ServiceRule<Name extends string, About> extends RuleOf<Name> {
+  /** With its settings where it is added or edited; undefined where --zero names none: all of them. */
+  readonly service: About
+}
+
+/** A command on a real server. */
+export interface DestinationRule<Name extends string, About> extends ServiceRule<Name, ServiceKey> {
+  /** With its settings where it is added or edited. */
+  readonly destination: About
+}
+
 /** A change of the table. The settings of an edit are complete: what a line does not name gets its default. */
 export type RuleCommand =
-  | { readonly verb: 'add-service' | 'edit-service'; readonly service: Service }
-  | { readonly verb: 'delete-service'; readonly service: ServiceKey }
-  | {
-      readonly verb: 'add-destination' | 'edit-destination'
-      readonly service: ServiceKey
-      readonly destination: Destination
-    }
-  | {
-      readonly verb: 'delete-destination'
-      readonly service: ServiceKey
-      readonly destination: DestinationKey
-    }
-  | { readonly verb: 'flush' }
-  | { readonly verb: 'zero'; readonly service: ServiceKey | undefined }
-  /** Timeouts that are not named are kept. */
-  | { readonly verb: 'set'; readonly timeouts: Partial<Timeouts> }
-  | { readonly verb: 'start-daemon'; readonly daemon: Daemon }
-  | { readonly verb: 'stop-daemon'; readonly state: Daemon['state'] }
+  | ServiceRule<'add-service' | 'edit-service', Service>
+  | ServiceRule<'delete-service', ServiceKey>
+  | DestinationRule<'add-destination' | 'edit-destination', Destination>
+  | DestinationRule<'delete-destination', DestinationKey>
+  | RuleOf<'flush'>
+  | ServiceRule<'zero', ServiceKey | undefined>
+  | (RuleOf<'set'> & {
+      /** Those that are not named are kept. */
+      readonly timeouts: Partial<Timeouts>
+    })
+  | (RuleOf<'start-daemon'> & {
+      /** With ipvsadm's defaults: interface eth0, id 0. */
+      readonly daemon: Daemon
+    })
+  | (RuleOf<'stop-daemon'> & {
+      /** Which of the two. */
+      readonly state: Daemon['state']
+    })
 
 export type Verb = RuleCommand['verb']
 

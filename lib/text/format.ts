@@ -13,8 +13,11 @@ import { sortServers, sortServices } from './order.js'
 
 /** What formatRules() writes; a snapshot will do. */
 export interface RuleTable {
+  /** In any order; they are written sorted. */
   readonly services: readonly SnapshotService[]
+  /** Written as `--set`. Default: not written. */
   readonly timeouts?: Timeouts | undefined
+  /** Written as `--start-daemon`. Default: none. */
   readonly daemons?: readonly DaemonStatus[] | undefined
 }
 

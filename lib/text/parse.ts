@@ -6,16 +6,21 @@ import type { HostLookup } from './endpoint.js'
 import { Reader } from './reader.js'
 import { LineError } from './scan.js'
 
+/** A line that says something. */
 export interface Rule {
   /** From 1. */
   readonly line: number
+  /** What it says. */
   readonly command: RuleCommand
 }
 
 /** What is wrong with a line. */
 export interface RuleFault {
+  /** From 1. */
   readonly line: number
+  /** The line as it stands there, without space around it. */
   readonly text: string
+  /** What is wrong, with the option or value that it is about. */
   readonly message: string
 }
 
@@ -24,11 +29,14 @@ export interface RuleFault {
  * restore that was ended by something else once it had begun, that is the `cause`.
  */
 export class RulesError extends Error {
+  /** Always this. */
   override readonly name = 'RulesError'
+  /** By line; empty where something else ended it, see `cause`. */
   readonly faults: readonly RuleFault[]
   /** Lines that were carried out. */
   readonly done: number
 
+  /** @internal */
   constructor(
     faults: readonly RuleFault[],
     note = '',
@@ -46,6 +54,7 @@ export class RulesError extends Error {
 export const describeFault = ({ line, text, message }: RuleFault): string =>
   `line ${line}: ${message} (${text})`
 
+/** Options of parseRules(). */
 export interface ParseOptions {
   /** IPv4 addresses of host names in the text. Default: no name is known; restore() and `ipvs -R` ask the system. */
   readonly hosts?: ReadonlyMap<string, string> | undefined
