@@ -160,7 +160,7 @@ export const serverOptions: readonly Option[] = [
   option('masquerading', 'm', '', 'masquerading (NAT)', 'forwarding'),
   option('forwarding', '', 'method', 'by its name: also local, bypass; leaves the port alone', 'forwarding'),
   option('weight', 'w', 'number', '0 (no new connections) to 2147483647 (1)'),
-  option('u-threshold', 'x', 'connections', 'above so many the server gets no new ones'),
+  option('u-threshold', 'x', 'connections', 'at so many the server gets no new ones'),
   option('l-threshold', 'y', 'connections', 'below so many it gets new ones again'),
   option('tun-type', '', 'type', 'encapsulation: ipip (default), gue, gre'),
   option('tun-port', '', 'port', 'UDP port of gue'),

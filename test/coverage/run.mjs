@@ -24,6 +24,7 @@ lcov.info). Fails where they run less than ${LEAST} % of the lines of lib/ or of
 const folder = join(root, 'build/coverage')
 /** Not the checkout itself: nobody shall take what is built to count for the real thing. */
 const tree = join(folder, 'tree')
+/** Where vitest.config.ts beside this has them written. */
 const counts = join(folder, 'v8')
 
 async function makeTree() {
@@ -48,7 +49,7 @@ async function inMachine(project) {
     command: [process.execPath, ...vitest(project)],
     cwd: tree,
     // Counting takes time, too.
-    env: { NODE_V8_COVERAGE: counts, IPVS_TEST_KERNEL: 'disposable', IPVS_TEST_SLOWNESS: '2' },
+    env: { IPVS_TEST_KERNEL: 'disposable', IPVS_TEST_SLOWNESS: '2' },
     cpus: Math.min(2, cpus().length),
     shares: [folder],
     timeout: 1800,
@@ -57,7 +58,7 @@ async function inMachine(project) {
 }
 
 const jobs = {
-  unit: () => run(process.execPath, vitest('unit'), { cwd: tree, env: { NODE_V8_COVERAGE: counts } }),
+  unit: () => run(process.execPath, vitest('unit'), { cwd: tree }),
   c: () =>
     run('make', ['-C', 'test/c', `NODE=${process.execPath}`, 'SANITIZE=--coverage', 'check'], { cwd: tree }),
   kernel: () => inMachine('kernel'),

@@ -6,6 +6,9 @@ import base from '../../vitest.config.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
+// Not for this process, which loads much and runs none of ours, but for those that it starts, and that they start.
+process.env.NODE_V8_COVERAGE = join(root, '../v8')
+
 /** What tests import of lib/ comes from dist/, and is loaded by Node itself. */
 const built = {
   name: 'built',
