@@ -11,6 +11,14 @@ const cli = files('cli*', 'readme', 'examples')
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
 
+/** These use the tarball; platforms needs programs that npm and apt have to fetch first. */
+const packed = {
+  pool: 'forks',
+  globalSetup: 'test/package/setup.ts',
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+} as const
+
 const inMachine = {
   pool: 'forks',
   fileParallelism: false,
@@ -29,6 +37,8 @@ export default defineConfig({
           testTimeout: 60_000 * patience,
         },
       },
+      { test: { name: 'package', include: ['test/package/*.test.ts'], ...packed } },
+      { test: { name: 'platforms', include: ['test/package/platforms/*.test.ts'], ...packed } },
       {
         test: {
           name: 'kernel',

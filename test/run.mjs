@@ -16,10 +16,11 @@ import { runInVm } from './vm/run.mjs'
 const usage = `usage: npm test [-- --only JOB] [-- --kernel WHICH]
 
 Runs everything: formatting, lint and types; the pages of the API; unit tests; the native code under sanitizers and a fuzzer
-(30 s); the tests of client and schedulers in a machine that boots a distribution kernel; and every benchmark once.
+(30 s); the tarball; the tests of client and schedulers in a machine that boots a distribution kernel; and every
+benchmark once.
 Sets up what is missing.
 
-  --only JOB      check, docs, unit, c, kmod, fuzz, asan, operation, kernel,
+  --only JOB      check, docs, unit, c, kmod, fuzz, asan, package, operation, kernel,
                   schedulers, cli or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
@@ -105,10 +106,11 @@ export async function testsInMachine(project, { env, shares = [], wrapper = [], 
   }
 }
 
-async function unitTests() {
+/** A project of vitest.config.ts that needs no machine. */
+export async function testsHere(project) {
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
   try {
-    return await vitestIn(folder, 'unit', ([, ...args]) => show(process.execPath, ...args))
+    return await vitestIn(folder, project, ([, ...args]) => show(process.execPath, ...args))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -127,11 +129,12 @@ const make = (...args) => [
 const hostJobs = {
   check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
   docs: () => one('npm run docs', show('npm', 'run', '--silent', 'docs')),
-  unit: unitTests,
+  unit: () => testsHere('unit'),
   c: () => counted(...make('check')),
   kmod: () => counted('make', '--no-print-directory', '-C', 'test/kmod', 'check'),
   asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
+  package: () => testsHere('package'),
   bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
   operation: ({ kernel }) => testsInMachine('operation', { kernel }),
 }
