@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { type DrainOptions, type DrainProgress, drain, type Ipvs, undrain } from '../../lib/index.ts'
 import { at, type Balancer, balancer, dns, servers, web } from './balancer.ts'
+import { namespace, open } from './namespace.ts'
 import { slowness } from './slowness.ts'
 
 const [one, two, three] = servers
@@ -311,9 +312,9 @@ test('sh refuses clients of a quiesced server, as the note says, unless it falls
 })
 
 test('the settings of the kernel are those of the namespace that the process is in', async () => {
-  const { director, sysctl } = await balancer()
-  sysctl('expire_nodest_conn', 1)
-  sysctl('conn_reuse_mode', 0)
+  const director = namespace()
+  await open(director.path) // Before IPVS is loaded there are none.
+  director.exec('sysctl', '-qw', 'net.ipv4.vs.expire_nodest_conn=1', 'net.ipv4.vs.conn_reuse_mode=0')
   const index = new URL('../../dist/index.js', import.meta.url)
   const script = `import { readSysctls } from '${index}'; console.log(JSON.stringify(await readSysctls()))`
   const read = director.exec(process.execPath, '--input-type=module', '-e', script)
