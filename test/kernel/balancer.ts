@@ -15,13 +15,17 @@ export type ServerAddress = (typeof servers)[number]
 /** A real server's identity. */
 export const at = (address: string) => ({ address, port: 8080 })
 
-const ip = (...args: readonly string[]): void => void execFileSync('ip', args)
+/** Commands of `ip` in a namespace, in one process. */
+export const configure = ({ name }: Namespace, commands: readonly string[]): void =>
+  void execFileSync('ip', ['-n', name, '-batch', '-'], { input: commands.join('\n') })
 
 /** A link between two namespaces, with its ends up. */
 export const wire = (one: Namespace, oneEnd: string, other: Namespace, otherEnd: string): void => {
-  ip('link', 'add', oneEnd, 'netns', one.name, 'type', 'veth', 'peer', 'name', otherEnd, 'netns', other.name)
-  one.exec('ip', 'link', 'set', oneEnd, 'up')
-  other.exec('ip', 'link', 'set', otherEnd, 'up')
+  configure(one, [
+    `link add name ${oneEnd} type veth peer name ${otherEnd} netns ${other.name}`,
+    `link set dev ${oneEnd} up`,
+  ])
+  configure(other, [`link set dev ${otherEnd} up`])
 }
 
 /** A process of peers.mjs in a namespace, ready; it ends with the test. */
@@ -85,13 +89,17 @@ export const network = (): Network => {
   const [front, director, back] = [namespace(), namespace(), namespace()]
   wire(front, 'eth0', director, 'front')
   wire(director, 'back', back, 'eth0')
-  front.exec('ip', 'address', 'add', '192.0.2.2/24', 'dev', 'eth0')
-  director.exec('ip', 'address', 'add', '192.0.2.1/24', 'dev', 'front')
-  director.exec('ip', 'address', 'add', '192.0.2.10/32', 'dev', 'front')
-  director.exec('ip', 'address', 'add', '10.0.0.254/24', 'dev', 'back')
+  configure(front, ['address add 192.0.2.2/24 dev eth0'])
+  configure(director, [
+    'address add 192.0.2.1/24 dev front',
+    'address add 192.0.2.10/32 dev front',
+    'address add 10.0.0.254/24 dev back',
+  ])
   director.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0')
-  for (const address of servers) back.exec('ip', 'address', 'add', `${address}/24`, 'dev', 'eth0')
-  back.exec('ip', 'route', 'add', 'default', 'via', '10.0.0.254')
+  configure(back, [
+    ...servers.map((address) => `address add ${address}/24 dev eth0`),
+    'route add default via 10.0.0.254',
+  ])
   return { front, director, back }
 }
 

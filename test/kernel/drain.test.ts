@@ -16,6 +16,7 @@ import {
   undrain,
 } from '../../lib/index.ts'
 import { at, type Balancer, balancer, dns, servers, web } from './balancer.ts'
+import { namespace, open } from './namespace.ts'
 import { patience } from './slowness.ts'
 
 const [one, two, three] = servers
@@ -318,9 +319,9 @@ test('sh refuses clients of a quiesced server, as the note says, unless it falls
 })
 
 test('the settings of the kernel are those of the namespace that is asked for, or that the process is in', async () => {
-  const { director, sysctl } = await balancer()
-  sysctl('expire_nodest_conn', 1)
-  sysctl('conn_reuse_mode', 0)
+  const director = namespace()
+  await open(director.path) // Before IPVS is loaded there are none.
+  director.exec('sysctl', '-qw', 'net.ipv4.vs.expire_nodest_conn=1', 'net.ipv4.vs.conn_reuse_mode=0')
   const settings = { expire_quiescent_template: 0, expire_nodest_conn: 1, conn_reuse_mode: 0 }
   expect(await readSysctls({ netns: director.path })).toMatchObject(settings)
   const index = new URL('../../dist/index.js', import.meta.url)

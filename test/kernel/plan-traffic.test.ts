@@ -140,7 +140,7 @@ test('every server replaced again and again under load: at least 2,000 connectio
   timeout: 240_000 * patience,
 }, async () => {
   const { ipvs, clients } = await network()
-  const { total, rounds, failures } = await replaceUnderLoad({ ipvs, clients }, 4000, 10, quiesced)
+  const { total, rounds, failures } = await replaceUnderLoad({ ipvs, clients }, 2000, 10, quiesced)
   // Whoever connected after the last replacement got one of its servers.
   await setTimeout(1000)
   await clients.ask()
@@ -157,7 +157,7 @@ test('every server replaced again and again under load: at least 2,000 connectio
 test('with sh that falls back none is refused either', { timeout: 120_000 * patience }, async () => {
   // One host with many ports: without the flag `port` all would get the same server.
   const all = await network({ scheduler: 'sh', schedulerFlags: ['port', 'fallback'] })
-  const { total, rounds, failures } = await replaceUnderLoad(all, 500, 4, quiesced)
+  const { total, rounds, failures } = await replaceUnderLoad(all, 250, 3, quiesced)
   await all.clients.end()
   console.log(
     `sh with fallback: ${total} connections, 5 servers replaced ${rounds} times: ${failures.length} refused`,
@@ -170,7 +170,7 @@ test('with sh alone none is refused; those of the moment break, at most as many 
 }, async () => {
   const all = await network({ scheduler: 'sh', schedulerFlags: ['port'] }, 2000)
   const steps = ['add-destination', 'delete-destination']
-  const { total, rounds, failures } = await replaceUnderLoad(all, 500, 4, steps)
+  const { total, rounds, failures } = await replaceUnderLoad(all, 250, 3, steps)
   console.log(`sh: ${total} connections, 5 servers replaced ${rounds} times: ${failures.length} broken`)
   expect(failures.filter((text) => text !== 'no answer')).toEqual([])
   expect(failures.length).toBeLessThanOrEqual(rounds * PARALLEL)
