@@ -4,10 +4,12 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Hashing } from './hashing.js'
+import type { SendFrame } from './netlink/packet.js'
 import type { Socket } from './netlink/socket.js'
 
 interface Addon {
-  readonly Socket: new (netns: string | number | null, receiveSize: number) => Socket
+  readonly Socket: new (netns: string | number | null, receiveSize: number, protocol?: number) => Socket
+  readonly sendFrame: SendFrame
   readonly hashing: Hashing
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 export type { Command } from './abi.js'
+export type { AnnounceOptions } from './announce.js'
 export type { FieldChange, TableChange } from './changes.js'
 export type { OpenOptions, TransactionContext } from './channel.js'
 export type { Daemons } from './daemons.js'
@@ -27,6 +28,14 @@ export { impact } from './predict/impact.js'
 export { predict } from './predict/predict.js'
 export type * from './predict/types.js'
 export type { Rates } from './rates.js'
+export type {
+  ArpSettings,
+  RealServerForwarding,
+  RealServerOptions,
+  RealServerStatus,
+  SetRealServerOptions,
+} from './real-server.js'
+export * as realServer from './real-server.js'
 export type { Request } from './request.js'
 export { type Restored, type RestoreOptions, restore } from './restore.js'
 export { save } from './save.js'
@@ -37,6 +46,8 @@ export type { RuleCommand } from './text/command.js'
 export { formatRules, type RuleTable } from './text/format.js'
 export { type ParseOptions, parseRules, type Rule, type RuleFault, RulesError } from './text/parse.js'
 export type * from './types.js'
+export type { AddVipOptions, ListVipsOptions, RemoveVipOptions, Vip, VipOptions } from './vip.js'
+export * as vip from './vip.js'
 export {
   type WatchClient,
   type WatchedDestination,

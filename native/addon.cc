@@ -1,5 +1,5 @@
-// What JavaScript sees: class Socket, and the functions of predict.h. Arguments are checked so that nothing
-// breaks here; that they make sense is the caller's affair.
+// What JavaScript sees: class Socket, sendFrame(), and the functions of predict.h. Arguments are checked so
+// that nothing breaks here; that they make sense is the caller's affair.
 // SPDX-License-Identifier: MIT
 #include <napi.h>
 
@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "frame.h"
 #include "job.h"
 #include "netns.h"
 #include "outcome.h"
@@ -36,7 +37,8 @@ struct Octets {
   std::size_t size;
 };
 
-// In plain Node-API, as all that a synchronous call does: each of its calls costs as much as some attributes.
+// In plain Node-API, as all that a synchronous call does: each of its calls costs as much as some
+// attributes.
 std::optional<Octets> readOctets(const Napi::Value& value) {
   napi_typedarray_type type = napi_int8_array;
   void* data = nullptr;
@@ -104,7 +106,7 @@ class Socket : public Napi::ObjectWrap<Socket> {
   void close(const Napi::CallbackInfo& /*info*/) { release(); }
   Napi::Value fd(const Napi::CallbackInfo& info);
 
-  Failure open(const Netns& netns, std::size_t receiveSize);
+  Failure open(const Netns& netns, std::size_t receiveSize, int protocol);
   Failure unavailable() const;
   void release();
 
@@ -117,18 +119,21 @@ class Socket : public Napi::ObjectWrap<Socket> {
 Socket::Socket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Socket>(info) {
   if (IsEmpty()) return;
   const auto netns = readNetns(info[0]);
-  if (!netns || !info[1].IsNumber()) {
-    throwTypeError(info, "expected (netns: string | number | null, receiveSize: number)");
+  const bool generic = info[2].IsUndefined();
+  if (!netns || !info[1].IsNumber() || !(generic || info[2].IsNumber())) {
+    throwTypeError(info,
+                   "expected (netns: string | number | null, receiveSize: number, protocol?: number)");
     return;
   }
-  if (const Failure failure = open(*netns, info[1].As<Napi::Number>().Uint32Value())) {
+  const int protocol = generic ? NETLINK_GENERIC : info[2].As<Napi::Number>().Int32Value();
+  if (const Failure failure = open(*netns, info[1].As<Napi::Number>().Uint32Value(), protocol)) {
     throwError(info.Env(), makeError(info.Env(), failure));
   }
 }
 
-Failure Socket::open(const Netns& netns, std::size_t receiveSize) {
+Failure Socket::open(const Netns& netns, std::size_t receiveSize, int protocol) {
   if (hasNul(netns)) return {EINVAL, "open"};
-  auto opened = netlink::Socket::open(netns, receiveSize);
+  auto opened = netlink::Socket::open(netns, receiveSize, protocol);
   if (opened.socket) transport_ = std::make_unique<Transport>(std::move(opened.socket));
   return opened.failure;
 }
@@ -154,8 +159,8 @@ Napi::Value Socket::transactSync(const Napi::CallbackInfo& info) {
   return {};
 }
 
-// Into the fourth argument if they fit there, and their length is returned: to make a Buffer takes longer than the
-// kernel takes to change a rule. Else as a Buffer.
+// Into the fourth argument if they fit there, and their length is returned: to make a Buffer takes longer
+// than the kernel takes to change a rule. Else as a Buffer.
 Napi::Value Socket::deliver(const Napi::CallbackInfo& info, const std::vector<std::uint8_t>& replies) {
   const auto into = info.Length() > 3 ? readOctets(info[3]) : std::nullopt;
   if (!into || into->size < replies.size()) return {info.Env(), makeReplies(info.Env(), replies)};
@@ -180,8 +185,28 @@ void Socket::release() {
   transport_.reset();
 }
 
+// At once: the kernel only queues the packet.
+void sendFrame(const Napi::CallbackInfo& info) {
+  const auto netns = readNetns(info[0]);
+  const auto destination = readOctets(info[3]);
+  const auto packet = readOctets(info[4]);
+  if (!netns || !info[1].IsNumber() || !info[2].IsNumber() || !destination || !packet) {
+    throwTypeError(info,
+                   "expected (netns: string | number | null, interfaceIndex: number, protocol: number, "
+                   "destination: Uint8Array, packet: Uint8Array)");
+    return;
+  }
+  const netlink::Frame frame{info[1].As<Napi::Number>().Int32Value(),
+                             static_cast<std::uint16_t>(info[2].As<Napi::Number>().Uint32Value()),
+                             {destination->data, destination->size},
+                             {packet->data, packet->size}};
+  const Failure failure = hasNul(*netns) ? Failure{EINVAL, "open"} : netlink::sendFrame(*netns, frame);
+  if (failure) throwError(info.Env(), makeError(info.Env(), failure));
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Socket", Socket::define(env));
+  exports.Set("sendFrame", Napi::Function::New<sendFrame>(env, "sendFrame"));
   exports.Set("hashing", makeHashing(env));
   return exports;
 }

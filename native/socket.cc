@@ -1,8 +1,7 @@
-// A generic netlink socket: see socket.h.
+// A netlink socket: see socket.h.
 // SPDX-License-Identifier: MIT
 #include "socket.h"
 
-#include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -53,10 +52,10 @@ auto uninterrupted(Call call) {
 }
 
 // A socket stays in the namespace where it was made, so only this call has to happen there.
-Failure makeSocket(const Netns& netns, Fd& made) {
+Failure makeSocket(const Netns& netns, int protocol, Fd& made) {
   const NetnsGuard guard(netns);
   if (guard.failure()) return guard.failure();
-  made = Fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+  made = Fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   return made ? Failure{} : Failure{errno, "socket"};
 }
 
@@ -78,13 +77,13 @@ bool isKernel(const sockaddr_nl& address, socklen_t length) {
 
 }  // namespace
 
-Socket::Opened Socket::open(const Netns& netns, std::size_t receiveSize) {
+Socket::Opened Socket::open(const Netns& netns, std::size_t receiveSize, int protocol) {
   if (receiveSize == 0) receiveSize = defaultReceiveSize();
   if (receiveSize < smallestReceiveSize || receiveSize > largestReceiveSize)
     return {nullptr, {EINVAL, "open"}};
 
   Fd fd;
-  Failure failure = makeSocket(netns, fd);
+  Failure failure = makeSocket(netns, protocol, fd);
   if (!failure) failure = prepare(fd.get());
   if (failure) return {nullptr, failure};
   return {std::unique_ptr<Socket>(new Socket(std::move(fd), receiveSize)), {}};

@@ -1,6 +1,8 @@
-// A generic netlink socket. The only file that sends, receives or waits.
+// A netlink socket. Nothing else sends, receives or waits; but see frame.h.
 // SPDX-License-Identifier: MIT
 #pragma once
+
+#include <linux/netlink.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +25,9 @@ class Socket final : public Channel {
   // `receiveSize` is the largest buffer that this socket will ever offer. The kernel remembers the
   // largest one and makes each part of a dump that big, which suits one long dump and slows down many
   // short ones. 0 means the least that holds every part and every single reply.
-  static Opened open(const Netns& netns, std::size_t receiveSize);
+  //
+  // `protocol` is one of NETLINK_… of <linux/netlink.h>.
+  static Opened open(const Netns& netns, std::size_t receiveSize, int protocol = NETLINK_GENERIC);
 
   int send(Bytes bytes) override;
   Datagram receive() override;

@@ -49,6 +49,14 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'say which clients a change would move',
     load: async () => (await import('./impact.js')).impact,
   },
+  vip: {
+    summary: 'bind, list and announce the addresses of services',
+    load: async () => (await import('./vip.js')).vip,
+  },
+  'real-server': {
+    summary: 'set this machine up for direct routing or tunneling',
+    load: async () => (await import('./real-server.js')).realServer,
+  },
   dkms: {
     summary: "the schedulers msh, maglev and hrw as modules of this machine's kernels",
     load: async () => {

@@ -1,4 +1,4 @@
-// A generic netlink socket as the client sees it, and the native one.
+// A netlink socket as the client sees it, and the native one.
 // SPDX-License-Identifier: MIT
 
 import { addon } from '../addon.js'
@@ -37,6 +37,13 @@ export interface TransportError extends Error {
 export const isTransportError = (error: unknown): error is TransportError =>
   typeof error === 'object' && error !== null && 'errno' in error && 'syscall' in error
 
+/** Protocols of netlink, <linux/netlink.h>. */
+export const NETLINK_ROUTE = 0
+const NETLINK_GENERIC = 16
+
 /** Opens a socket; `receiveSize` bounds dump chunks, 0 takes the smallest the kernel makes (one page). */
-export const openSocket = (netns: NetworkNamespace | undefined, receiveSize: number): Socket =>
-  new (addon().Socket)(netns ?? null, receiveSize)
+export const openSocket = (
+  netns: NetworkNamespace | undefined,
+  receiveSize: number,
+  protocol = NETLINK_GENERIC,
+): Socket => new (addon().Socket)(netns ?? null, receiveSize, protocol)

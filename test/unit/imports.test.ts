@@ -12,7 +12,7 @@ const lib = join(root, 'lib')
 /** From the bottom to the top; a file imports from its own layer or from below. */
 const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^hashing$/, /^netlink\//], // netlink/ also among itself
-  [/^abi$/],
+  [/^abi$/, /^route\/abi$/],
   [/^wire$/],
   [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
@@ -28,6 +28,9 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^text\//],
   [/^save$/, /^restore$/],
   [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
+  [/^route\//], // beside the client of IPVS: links, addresses, announcements
+  [/^announce$/, /^real-server-notes$/],
+  [/^vip$/, /^real-server$/],
   [/^drain-notes$/],
   [/^drain$/, /^watch$/],
   [/^index$/],
@@ -64,9 +67,10 @@ test('netlink/ knows nothing of IPVS', () => {
   expect(above).toEqual([])
 })
 
-test('only the socket and the hashing functions load the addon', () => {
+test('only the sockets and the hashing functions load the addon', () => {
   expect(imports.filter(({ to, typeOnly }) => to === 'addon' && !typeOnly).map(({ from }) => from)).toEqual([
     'hashing',
+    'netlink/packet',
     'netlink/socket',
   ])
 })
