@@ -58,7 +58,8 @@ export const realServer: Run = async (args, io) => {
   const { values, positionals } = parsed
   const [verb, vip, ...rest] = positionals
   const known = verbs.find((one) => one === verb)
-  if (known === undefined) throw unknownWord('real-server command', verb ?? '', verbs)
+  if (verb === undefined) throw new UsageError(`real-server: what is to be done? ${verbs.join(', ')}`)
+  if (known === undefined) throw unknownWord('real-server command', verb, verbs)
   atMost('real-server', known === 'status' ? positionals.slice(1) : rest, 0)
   if (known !== 'status' && vip === undefined) throw new UsageError(`real-server ${known}: which VIP?`)
   const now = await run(known, vip ?? '', {

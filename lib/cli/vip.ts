@@ -76,7 +76,8 @@ export const vip: Run = async (args, io) => {
   const { values, positionals } = parsed
   const [verb, word, ...rest] = positionals
   const known = verbs.find((one) => one === verb)
-  if (known === undefined) throw unknownWord('vip command', verb ?? '', verbs)
+  if (verb === undefined) throw new UsageError(`vip: what is to be done? ${verbs.join(', ')}`)
+  if (known === undefined) throw unknownWord('vip command', verb, verbs)
   atMost('vip', rest, 0)
   const where = openOptions(values.netns)
   if (known === 'list') {

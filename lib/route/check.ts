@@ -12,14 +12,24 @@ import {
 import * as check from '../check.js'
 import type { NetworkNamespace } from '../netlink/socket.js'
 
-/** The bytes of an address that an interface may have. */
+/** Of one machine or one link: nothing that neighbours or routers know. */
+const isOwn = (bytes: Uint8Array): boolean => {
+  const [first, second = 0] = bytes
+  if (bytes.length === 4) return first === 127
+  const isLinkLocal = first === 0xfe && (second & 0xc0) === 0x80
+  return isLinkLocal || (bytes[15] === 1 && bytes.subarray(0, 15).every((byte) => byte === 0))
+}
+
+/** The bytes of an address that may be a VIP. */
 export const unicast = (field: string, value: unknown): Uint8Array => {
   const address = typeof value === 'string' ? parseAddress(value) : undefined
   if (address === undefined) throw check.notAddress(field, value)
   if (isUnspecified(address) || isMulticast(address) || isLimitedBroadcast(address) || isMapped(address)) {
     throw new RangeError(`${field}: expected a unicast address, got ${value}`)
   }
-  return bytesOf(address)
+  const bytes = bytesOf(address)
+  if (isOwn(bytes)) throw new RangeError(`${field}: expected an address that others can reach, got ${value}`)
+  return bytes
 }
 
 /** A name that the kernel takes for an interface. */

@@ -95,6 +95,10 @@ test('what cannot be is refused by its name, and nothing is changed', async () =
       () => vip.add('192.0.2', on),
       { name: 'RangeError', message: expect.stringMatching(/^address: not an IPv4/) },
     ],
+    [
+      () => vip.add('fe80::1', on),
+      { message: expect.stringMatching(/^address: .* others can reach, got fe80/) },
+    ],
     [() => vip.add('ff02::1', on), { name: 'RangeError', message: expect.stringContaining('unicast') }],
     [
       () => vip.add('192.0.2.80', { ...on, prefix: 33 }),

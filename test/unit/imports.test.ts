@@ -30,6 +30,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
   [/^route\//], // beside the client of IPVS: links, addresses, announcements
   [/^announce$/, /^real-server-notes$/],
+  [/^real-server-machine$/],
   [/^vip$/, /^real-server$/],
   [/^drain-notes$/],
   [/^drain$/, /^watch$/],
