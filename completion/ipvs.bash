@@ -20,7 +20,7 @@ _ipvs() {
     --forwarding) _ipvs_words 'masquerading tunneling direct-routing local bypass'; return ;;
     --tun-type) _ipvs_words 'ipip gue gre'; return ;;
     --start-daemon | --stop-daemon) _ipvs_words 'master backup'; return ;;
-    --mcast-interface) _ipvs_names /sys/class/net; return ;;
+    --mcast-interface | --interface | --towards) _ipvs_names /sys/class/net; return ;;
     --owns) _ipvs_words 'all fwmark'; return ;;
     --prune) _ipvs_words 'destinations all none'; return ;;
     --keep-weights) _ipvs_words 'all drained'; return ;;
@@ -32,7 +32,7 @@ _ipvs() {
 
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      plan | apply | drain | undrain | watch | save | restore | predict | impact | dkms) subcommand=$word; break ;;
+      plan | apply | drain | undrain | watch | save | restore | predict | impact | vip | real-server | dkms) subcommand=$word; break ;;
     esac
   done
 
@@ -54,6 +54,8 @@ _ipvs() {
       _ipvs_words "$service --scheduler -s --sched-flags -b --seed --table-size $everywhere --help" ;;
     impact)
       _ipvs_words "$service --remove --add --weight --scheduler -s --sched-flags -b --seed --table-size $everywhere --help" ;;
+    vip) _ipvs_words "add remove list announce --interface --create --announce --towards --count --interval --all $everywhere --help" ;;
+    real-server) _ipvs_words "add remove status --forwarding --interface $everywhere --help" ;;
     dkms) _ipvs_words 'install status remove --kernel --json --help' ;;
     *)
       local commands='--add-service -A --edit-service -E --delete-service -D --clear -C --restore -R --save -S
@@ -80,7 +82,7 @@ _ipvs() {
           if [[ $current == -* ]]; then
             _ipvs_words "$commands $everywhere"
           else
-            _ipvs_words 'plan apply drain undrain watch save restore predict impact dkms'
+            _ipvs_words 'plan apply drain undrain watch save restore predict impact vip real-server dkms'
           fi
           ;;
       esac

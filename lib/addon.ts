@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Hashing } from './hashing.js'
+import type { SendFrame } from './netlink/packet.js'
 import type { Socket } from './netlink/socket.js'
 
 interface Addon {
@@ -12,6 +13,7 @@ interface Addon {
   /** For each path its text, or the positive errno that it could not be read for. */
   readonly readFiles: (netns: string | number | null, paths: readonly string[]) => (string | number)[]
   readonly writeFile: (netns: string | number | null, path: string, text: string) => void
+  readonly sendFrame: SendFrame
   readonly hashing: Hashing
 }
 

@@ -6,7 +6,7 @@ import { FAMILY_NAME } from './abi.js'
 import { type Batch, type Replies, repliesIn } from './batch.js'
 import * as check from './check.js'
 import { printTransactions } from './debug.js'
-import { IpvsError } from './errors.js'
+import { cannotOpen, IpvsError } from './errors.js'
 import { settlesWithin } from './late.js'
 import { MalformedError } from './netlink/attr.js'
 import { familyReply, familyRequest } from './netlink/family.js'
@@ -19,7 +19,6 @@ import {
 } from './netlink/socket.js'
 import { type Request, subjectOf } from './request.js'
 
-const EPERM = 1
 const ENOENT = 2
 const EBADMSG = 74
 const ETIMEDOUT = 110
@@ -247,14 +246,7 @@ const openChannel = (options: OpenOptions): Channel => {
     }
   } catch (error) {
     if (!isTransportError(error)) throw error
-    throw new IpvsError({
-      command: 'open',
-      reason: error.errno === EPERM ? 'not-permitted' : 'system',
-      errno: error.errno,
-      subject: netns === undefined ? undefined : `network namespace ${netns}`,
-      explanation: `${error.syscall} failed`,
-      cause: error,
-    })
+    throw cannotOpen(netns, error)
   }
 }
 

@@ -4,13 +4,16 @@
 import { constants } from 'node:os'
 import { type Command, message as topLevel } from './abi.js'
 import type { ExtendedAck } from './netlink/message.js'
+import type { NetworkNamespace, TransportError } from './netlink/socket.js'
+import type { RouteCommand } from './route/abi.js'
 
 /**
  * Why a call failed; closed, so that a `switch` over it is complete.
  * - `no-such-service`, `service-exists`, `no-such-destination`, `destination-exists`, `no-such-daemon`, `daemon-exists`:
  *   what they say.
  * - `no-such-scheduler`: no module for it. `no-such-scheduler-or-engine`: the kernel does not say which is missing.
- * - `no-such-interface`: none of that name in the network namespace.
+ * - `no-such-interface`: none of that name in the network namespace. `interface-exists`, `no-such-address`,
+ *   `address-exists`: what they say. `interface-down`: nothing can be sent there.
  * - `family-unsupported`: the kernel does not have IPv6, or not for IPVS.
  * - `invalid`: the kernel found the values wrong.
  * - `daemon-failed`: the sync daemon's own sockets could not be set up.
@@ -34,6 +37,10 @@ export type Reason =
   | 'no-such-daemon'
   | 'daemon-exists'
   | 'no-such-interface'
+  | 'interface-exists'
+  | 'interface-down'
+  | 'no-such-address'
+  | 'address-exists'
   | 'family-unsupported'
   | 'invalid'
   | 'not-permitted'
@@ -51,7 +58,7 @@ export interface IpvsErrorDetails {
   readonly reason: Reason
   /** Positive errno, 0 when the failure is not the kernel's. */
   readonly errno: number
-  readonly command: Command | 'open'
+  readonly command: Command | RouteCommand | 'open'
   /** What was being changed or read, in one word or two. */
   readonly subject?: string | undefined
   readonly explanation: string
@@ -62,7 +69,7 @@ export interface IpvsErrorDetails {
 /** Linux gives two names to some numbers; what stands first in the list is the one that IPVS's sources use. */
 const names = new Map<number, string>([[95, 'EOPNOTSUPP']])
 for (const [name, errno] of Object.entries(constants.errno)) if (!names.has(errno)) names.set(errno, name)
-const nameOf = (errno: number): string => names.get(errno) ?? `errno ${errno}`
+export const nameOf = (errno: number): string => names.get(errno) ?? `errno ${errno}`
 
 const brand = Symbol.for('ipvs.IpvsError')
 
@@ -76,8 +83,8 @@ export class IpvsError extends Error {
   readonly errno: number
   /** What it comes to, for a `switch`. */
   readonly reason: Reason
-  /** The IPVS command by its name in this library, such as 'newService'; 'open' for Ipvs.open(). */
-  readonly command: Command | 'open'
+  /** The command by its name in this library, such as 'newService' or 'newAddress'; 'open' for Ipvs.open(). */
+  readonly command: Command | RouteCommand | 'open'
   /** What was being changed or read, such as `10.0.0.2:80 of 192.0.2.10:80/tcp`. */
   readonly subject: string | undefined
   /** The kernel's own text (extended ACK), where it has one: only about top-level attributes and daemons. */
@@ -216,6 +223,19 @@ export const fromErrno = (
   }
   return new IpvsError({ reason, errno, command, subject, explanation, extendedAck })
 }
+
+const EPERM = 1
+
+/** A socket in a network namespace that could not be had. */
+export const cannotOpen = (netns: NetworkNamespace | undefined, error: TransportError): IpvsError =>
+  new IpvsError({
+    command: 'open',
+    reason: error.errno === EPERM ? 'not-permitted' : 'system',
+    errno: error.errno,
+    subject: netns === undefined ? undefined : `network namespace ${netns}`,
+    explanation: `${error.syscall} failed`,
+    cause: error,
+  })
 
 /** A call on a client that is closed. */
 export const closed = (command: Command, subject: string | undefined): IpvsError =>

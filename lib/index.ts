@@ -3,6 +3,7 @@
 
 export type { Command } from './abi.js'
 export type { DestinationChange, FieldChange, FieldChanges, ServiceChange, TableChange } from './changes.js'
+export type { AnnounceOptions } from './announce.js'
 export type { OpenOptions, TransactionContext } from './channel.js'
 export type { Daemons } from './daemons.js'
 export type { Destinations } from './destinations.js'
@@ -47,6 +48,14 @@ export {
 } from './profile.js'
 export type { Rates } from './rates.js'
 export type { Request, Sync } from './request.js'
+export type {
+  ArpSettings,
+  RealServerForwarding,
+  RealServerOptions,
+  RealServerStatus,
+  SetRealServerOptions,
+} from './real-server.js'
+export * as realServer from './real-server.js'
 export { type Restored, type RestoreOptions, restore } from './restore.js'
 export { save } from './save.js'
 export type { Services } from './services.js'
@@ -68,6 +77,8 @@ export type { DestinationRule, RuleCommand, RuleOf, ServiceRule } from './text/c
 export { formatRules, type RuleTable } from './text/format.js'
 export { type ParseOptions, parseRules, type Rule, type RuleFault, RulesError } from './text/parse.js'
 export type * from './types.js'
+export type { AddVipOptions, ListVipsOptions, RemoveVipOptions, Vip, VipOptions } from './vip.js'
+export * as vip from './vip.js'
 export {
   type Rated,
   type WatchClient,

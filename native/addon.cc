@@ -1,5 +1,5 @@
-// What JavaScript sees: class Socket, and the functions of files.h and predict.h. Arguments are checked so that nothing
-// breaks here; that they make sense is the caller's affair.
+// What JavaScript sees: class Socket, and the functions of files.h, frame.h and predict.h. Arguments are checked so
+// that nothing breaks here; that they make sense is the caller's affair.
 // SPDX-License-Identifier: MIT
 #include <napi.h>
 
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "files.h"
+#include "frame.h"
 #include "job.h"
 #include "netns.h"
 #include "outcome.h"
@@ -37,7 +37,8 @@ struct Octets {
   std::size_t size;
 };
 
-// In plain Node-API, as all that a synchronous call does: each of its calls costs as much as some attributes.
+// In plain Node-API, as all that a synchronous call does: each of its calls costs as much as some
+// attributes.
 std::optional<Octets> readOctets(const Napi::Value& value) {
   napi_typedarray_type type = napi_int8_array;
   void* data = nullptr;
@@ -158,8 +159,8 @@ Napi::Value Socket::transactSync(const Napi::CallbackInfo& info) {
   return {};
 }
 
-// Into the fourth argument if they fit there, and their length is returned: to make a Buffer takes longer than the
-// kernel takes to change a rule. Else as a Buffer.
+// Into the fourth argument if they fit there, and their length is returned: to make a Buffer takes longer
+// than the kernel takes to change a rule. Else as a Buffer.
 Napi::Value Socket::deliver(const Napi::CallbackInfo& info, const std::vector<std::uint8_t>& replies) {
   const auto into = info.Length() > 3 ? readOctets(info[3]) : std::nullopt;
   if (!into || into->size < replies.size()) return {info.Env(), makeReplies(info.Env(), replies)};
@@ -239,10 +240,30 @@ Napi::Value writeFile(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// At once: the kernel only queues the packet.
+void sendFrame(const Napi::CallbackInfo& info) {
+  const auto netns = readNetns(info[0]);
+  const auto destination = readOctets(info[3]);
+  const auto packet = readOctets(info[4]);
+  if (!netns || !info[1].IsNumber() || !info[2].IsNumber() || !destination || !packet) {
+    throwTypeError(info,
+                   "expected (netns: string | number | null, interfaceIndex: number, protocol: number, "
+                   "destination: Uint8Array, packet: Uint8Array)");
+    return;
+  }
+  const netlink::Frame frame{info[1].As<Napi::Number>().Int32Value(),
+                             static_cast<std::uint16_t>(info[2].As<Napi::Number>().Uint32Value()),
+                             {destination->data, destination->size},
+                             {packet->data, packet->size}};
+  const Failure failure = hasNul(*netns) ? Failure{EINVAL, "open"} : netlink::sendFrame(*netns, frame);
+  if (failure) throwError(info.Env(), makeError(info.Env(), failure));
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Socket", Socket::define(env));
   exports.Set("readFiles", Napi::Function::New(env, readFiles, "readFiles"));
   exports.Set("writeFile", Napi::Function::New(env, writeFile, "writeFile"));
+  exports.Set("sendFrame", Napi::Function::New<sendFrame>(env, "sendFrame"));
   exports.Set("hashing", makeHashing(env));
   return exports;
 }

@@ -1,4 +1,4 @@
-// A netlink socket. The only file that sends, receives or waits.
+// A netlink socket. Nothing else sends, receives or waits; but see frame.h.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -21,7 +21,7 @@ benchmark once.
 Sets up what is missing.
 
   --only JOB      check, docs, unit, c, kmod, fuzz, asan, package, operation, kernel,
-                  schedulers, cli or bench; may be repeated
+                  schedulers, cli, setup or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -143,6 +143,7 @@ const machineJobs = {
   kernel: kernelTests,
   schedulers: schedulerTests,
   cli: ({ kernel }) => testsInMachine('cli', { kernel }),
+  setup: ({ kernel }) => testsInMachine('setup', { kernel }),
 }
 
 async function runInTurn(jobs, only, options) {

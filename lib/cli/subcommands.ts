@@ -57,6 +57,14 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'list, get and set the sysctls of IPVS, and profiles of them',
     load: async () => (await import('./sysctl.js')).sysctl,
   },
+  vip: {
+    summary: 'bind, list and announce the addresses of services',
+    load: async () => (await import('./vip.js')).vip,
+  },
+  'real-server': {
+    summary: 'set this machine up for direct routing or tunneling',
+    load: async () => (await import('./real-server.js')).realServer,
+  },
   dkms: {
     summary: "the schedulers msh, maglev and hrw as modules of this machine's kernels",
     load: async () => {

@@ -1,4 +1,4 @@
-// Generic netlink messages: framing of requests, the walk over replies, errors and their extended ACK.
+// Netlink messages, generic ones and others: framing of requests, the walk over replies, errors and their extended ACK.
 // SPDX-License-Identifier: MIT
 
 import { align4, littleEndian, MalformedError, set, text, u32, type Writer } from './attr.js'
@@ -11,6 +11,9 @@ export const GENERIC_HEADER = 4
 export const NLM_F_REQUEST = 0x1
 export const NLM_F_ACK = 0x4
 export const NLM_F_DUMP = 0x300
+export const NLM_F_EXCL = 0x200
+export const NLM_F_CREATE = 0x400
+const NLM_F_DUMP_INTR = 0x10
 const NLM_F_CAPPED = 0x100
 const NLM_F_ACK_TLVS = 0x200
 const NLMSG_ERROR = 2
@@ -64,6 +67,9 @@ export type Reply =
   | {
       readonly kind: 'data'
       readonly sequence: number
+      /** Generic netlink: the family's number; rtnetlink: what kind of message it is. */
+      readonly type: number
+      /** The first byte behind the header: the command of generic netlink. */
       readonly command: number
       readonly offset: number
       readonly length: number
@@ -75,14 +81,26 @@ export type Reply =
       readonly extendedAck?: ExtendedAck
     }
 
-/** Walks a buffer of messages, calling `visit` for each; throws MalformedError where the framing is broken. */
-export const walk = (buffer: Uint8Array, visit: (reply: Reply, view: DataView) => void): void => {
+/**
+ * Walks a buffer of messages, calling `visit` for each; throws MalformedError where the framing is broken. `fixed` is
+ * the length of what stands between header and attributes of data.
+ */
+export const walk = (
+  buffer: Uint8Array,
+  visit: (reply: Reply, view: DataView) => void,
+  fixed = GENERIC_HEADER,
+): void => {
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-  walkView(view, buffer.length, (reply) => visit(reply, view))
+  walkView(view, buffer.length, (reply) => visit(reply, view), fixed)
 }
 
 /** The same in the first `end` bytes of a view. */
-export const walkView = (view: DataView, end: number, visit: (reply: Reply) => void): void => {
+export const walkView = (
+  view: DataView,
+  end: number,
+  visit: (reply: Reply) => void,
+  fixed = GENERIC_HEADER,
+): void => {
   let offset = 0
   while (offset < end) {
     const left = end - offset
@@ -90,27 +108,27 @@ export const walkView = (view: DataView, end: number, visit: (reply: Reply) => v
     const length = view.getUint32(offset, littleEndian)
     if (length < HEADER || length > left)
       throw new MalformedError(`message length ${length} with ${left} bytes left`)
-    const reply = replyAt(view, offset, length)
+    const reply = replyAt(view, offset, length, fixed)
     if (reply !== undefined) visit(reply)
     offset += align4(length)
   }
 }
 
-const replyAt = (view: DataView, start: number, length: number): Reply | undefined => {
+const replyAt = (view: DataView, start: number, length: number, fixed: number): Reply | undefined => {
   const type = view.getUint16(start + 4, littleEndian)
   const flags = view.getUint16(start + 6, littleEndian)
   const sequence = view.getUint32(start + 8, littleEndian)
   const offset = start + HEADER
   const left = length - HEADER
   if (type >= NLMSG_MIN_TYPE) {
-    if (left < GENERIC_HEADER)
-      throw new MalformedError(`reply of ${length} bytes has no generic netlink header`)
+    if (left < fixed) throw new MalformedError(`reply of ${length} bytes lacks a header of ${fixed}`)
     return {
       kind: 'data',
       sequence,
+      type,
       command: view.getUint8(offset),
-      offset: offset + GENERIC_HEADER,
-      length: left - GENERIC_HEADER,
+      offset: offset + fixed,
+      length: left - fixed,
     }
   }
   if (type === NLMSG_DONE) {
@@ -124,6 +142,18 @@ const replyAt = (view: DataView, start: number, length: number): Reply | undefin
   // NLM_F_CAPPED: only the header of our request is quoted; else the whole of it stands before the attributes.
   const quoted = (flags & NLM_F_CAPPED) !== 0 || left < 8 ? HEADER : view.getUint32(offset + 4, littleEndian)
   return { kind: 'end', sequence, errno, ...explanation(view, offset + 4, left - 4, quoted) }
+}
+
+/** True when the kernel says that what it listed changed meanwhile: the list may lack something. */
+export const isInterrupted = (replies: Uint8Array): boolean => {
+  const view = new DataView(replies.buffer, replies.byteOffset, replies.byteLength)
+  for (
+    let at = 0;
+    at + HEADER <= replies.length;
+    at += align4(Math.max(view.getUint32(at, littleEndian), HEADER))
+  )
+    if ((view.getUint16(at + 6, littleEndian) & NLM_F_DUMP_INTR) !== 0) return true
+  return false
 }
 
 /** The extended ACK behind the quoted request. One that cannot be read is left out: the errno counts. */

@@ -11,8 +11,9 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 const path = isMainThread
   ? resolve(process.argv[2] ?? `${import.meta.dirname}/../../native/build/Release/ipvs.node`)
   : workerData.path
-const { Socket } = createRequire(import.meta.url)(path)
+const { Socket, sendFrame } = createRequire(import.meta.url)(path)
 
+const ROUTE = 0
 const REQUEST = 1
 const ACK = 4
 const DUMP = 0x300
@@ -85,6 +86,9 @@ async function failures() {
   assert.throws(() => new Socket('/proc\0', 0), { errno: EINVAL, syscall: 'open' })
   assert.throws(() => new Socket(undefined, 0), TypeError)
   assert.throws(() => new Socket(null), TypeError)
+  assert.throws(() => new Socket(null, 0, '0'), TypeError)
+  assert.throws(() => new Socket(null, 0, 999), { syscall: 'socket' })
+  new Socket(null, 0, ROUTE).close()
   assert.throws(() => Socket(null, 0), TypeError)
   assert.throws(() => Socket.prototype.close.call({}), TypeError)
 
@@ -101,6 +105,20 @@ async function failures() {
   socket.close()
   assert.equal((await failure(socket.transact(refused(), 1, 0))).errno, EBADF)
   assert.throws(() => socket.transactSync(refused(), 1, 0), { errno: EBADF, syscall: 'transact' })
+}
+
+/** Without the right to send packets as without an interface to send them on. */
+async function frames() {
+  const [address, packet] = [new Uint8Array(6), new Uint8Array(28)]
+  assert.throws(() => sendFrame(null, 0, 0x806, address), TypeError)
+  assert.throws(() => sendFrame({}, 0, 0x806, address, packet), TypeError)
+  assert.throws(() => sendFrame('a\0b', 0, 0x806, address, packet), { errno: EINVAL })
+  assert.throws(() => sendFrame(null, 0, 0x806, new Uint8Array(9), packet), { errno: EINVAL })
+  assert.throws(() => sendFrame(null, 0x7fffffff, 0x806, address, packet), /^Error: (socket|sendto): errno/)
+  assert.throws(
+    () => sendFrame(null, 0, 0x806, new Uint8Array(0), new Uint8Array(0)),
+    /^Error: (socket|sendto): errno/,
+  )
 }
 
 async function oneAfterTheOther() {
@@ -200,6 +218,7 @@ async function calls() {
   for (const test of [
     transactions,
     failures,
+    frames,
     oneAfterTheOther,
     closedWhileBusy,
     requestTakenAway,

@@ -74,6 +74,19 @@ test('watch', () => {
   expect(run(seeded(), blocks.get('Watch')![0]!).at(-1)).toBe('192.0.2.10 80 undefined undefined')
 })
 
+test('VIPs and real servers', () => {
+  const [director, server] = blocks.get('VIPs and real servers')!
+  const netns = namespace()
+  netns.exec('ip', 'link', 'add', 'eth0', 'type', 'veth')
+  netns.exec('sh', '-c', 'for name in eth0 veth0; do ip link set $name up; done')
+  expect(run(netns, director!)).toEqual(['192.0.2.10/32 eth0', '198.51.100.1/32 vips'])
+  expect(netns.exec('ip', '-brief', 'address')).toMatch(/^eth0.*192\.0\.2\.10\/32/m)
+  expect(netns.exec('ip', '-brief', 'link')).not.toContain('vips')
+  const other = namespace()
+  expect(run(other, server!)).toEqual(["[ { name: 'tunl0', up: true, before: 'down' } ]"])
+  expect(other.exec('ip', '-brief', 'link')).not.toContain('ipvs-rs')
+})
+
 test('save and restore', () => {
   const netns = seeded()
   const before = netns.ipvsadm('-Sn')
@@ -172,6 +185,7 @@ test('no snippet is left out', () => {
     ['Plan and apply', 2],
     ['Drain', 1],
     ['Watch', 1],
+    ['VIPs and real servers', 2],
     ['Save and restore', 1],
   ])
 })

@@ -145,6 +145,21 @@ test.each([
   [['predict', '-t', 'x!'], 2, 'predict: --tcp-service x!: not address[:port]'],
   [['predict', '-t', '192.0.2.1:80', '1.2.3.4:x'], 2, '1.2.3.4:x: not address[:port] of a client'],
   [['predict', '-t', '192.0.2.1:80', '--seed', 'x'], 2, '--seed x: not a number'],
+  [['vip'], 2, 'vip: what is to be done? add, remove, list, announce'],
+  [['vip', 'ad'], 2, "unknown vip command 'ad'; did you mean add?"],
+  [['vip', 'add', '192.0.2.80'], 2, 'vip add: on which interface? --interface'],
+  [['vip', 'add', '192.0.2.80/33', '--interface', 'x'], 2, 'vip: prefix: expected an integer 1..32, got 33'],
+  [['vip', 'remove'], 2, 'vip remove: which address?'],
+  [['vip', 'list', 'x'], 2, "vip list: unexpected word 'x'"],
+  [['vip', 'announce', '192.0.2.80', '--count', 'x'], 2, 'vip: --count x: expected a number 1 to 1000'],
+  [['vip', 'announce', '192.0.2.80', '--interval', '61'], 2, 'vip: --interval 61: expected seconds, 0 to 60'],
+  [['real-server', 'add'], 2, 'real-server add: which VIP?'],
+  [['real-server', 'add', '192.0.2.80', 'x'], 2, "real-server: unexpected word 'x'"],
+  [
+    ['real-server', 'add', '192.0.2.80', '--forwarding', 'x'],
+    2,
+    'real-server: forwarding: expected direct-routing,',
+  ],
   [['impact', '-f', '0', '--remove', '10.0.0.1'], 2, 'impact: -f 0: expected a number 1 to 4294967295'],
 ] as const)('%j ends with %i', async (argv, status, message) => {
   const result = await run(argv)

@@ -12,7 +12,7 @@ const lib = join(root, 'lib')
 /** From the bottom to the top; a file imports from its own layer or from below. */
 const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^hashing$/, /^netlink\//, /^files$/], // netlink/ also among itself
-  [/^abi$/],
+  [/^abi$/, /^route\/abi$/],
   [/^wire$/],
   [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
@@ -29,6 +29,10 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^save$/, /^restore$/],
   [/^pause$/, /^kernel-version$/, /^network$/, /^sysctls(-table)?$/, /^changes$/, /^rates$/],
   [/^profile$/],
+  [/^route\//], // beside the client of IPVS: links, addresses, announcements
+  [/^announce$/, /^real-server-notes$/],
+  [/^real-server-machine$/],
+  [/^vip$/, /^real-server$/],
   [/^drain-notes$/],
   [/^drain$/, /^watch$/, /^doctor\//],
   [/^index$/],
@@ -69,6 +73,7 @@ test('only the socket, the files of a namespace and the hashing functions load t
   expect(imports.filter(({ to, typeOnly }) => to === 'addon' && !typeOnly).map(({ from }) => from)).toEqual([
     'files',
     'hashing',
+    'netlink/packet',
     'netlink/socket',
   ])
 })

@@ -1,0 +1,175 @@
+// Sets a machine up as a real server whose replies go straight to the client (direct routing, tunneling), and back.
+// SPDX-License-Identifier: MIT
+
+import { familyOf, formatAddress } from './address.js'
+import * as check from './check.js'
+import { IpvsError } from './errors.js'
+import type { NetworkNamespace } from './netlink/socket.js'
+import {
+  arpOf,
+  checkLength,
+  DEVICE,
+  deviceWith,
+  noted,
+  openTunnel,
+  read,
+  type State,
+  silence,
+  talkative,
+  tidy,
+  tunnelOf,
+} from './real-server-machine.js'
+import type { TunnelNote } from './real-server-notes.js'
+import { SCOPE_HOST } from './route/abi.js'
+import * as checked from './route/check.js'
+import { deleteAddress, newAddress } from './route/messages.js'
+import { Route } from './route/route.js'
+import type { Family } from './types.js'
+
+/** How packets come from the director. */
+export type RealServerForwarding = 'direct-routing' | 'tunneling'
+
+export interface RealServerOptions {
+  /** Network namespace: a path (/run/netns/NAME, /proc/PID/ns/net) or an open descriptor. Default: the caller's. */
+  readonly netns?: NetworkNamespace | undefined
+}
+
+export interface SetRealServerOptions extends RealServerOptions {
+  /** As on the director. Default: direct-routing. With tunneling, direct routing works as well. */
+  readonly forwarding?: RealServerForwarding | undefined
+  /**
+   * IPv4: the interfaces on which nothing may be said about the VIP. Default: all that there are and that speak ARP; for
+   * one that comes later call `set` again.
+   */
+  readonly interfaces?: readonly string[] | undefined
+}
+
+/** net.ipv4.conf.INTERFACE.arp_ignore and arp_announce */
+export interface ArpSettings {
+  readonly arpIgnore: number
+  readonly arpAnnounce: number
+}
+
+/** How a machine is set up. */
+export interface RealServerStatus {
+  readonly vips: readonly { readonly address: string; readonly family: Family }[]
+  /** Interfaces whose settings were changed, as they are and as `undo` of the last IPv4 VIP leaves them. */
+  readonly interfaces: readonly (ArpSettings & { readonly name: string; readonly before: ArpSettings })[]
+  /** Tunnel devices that were set up; `before` of one that was made is absent. */
+  readonly tunnels: readonly {
+    readonly name: string
+    readonly up: boolean
+    readonly before: TunnelNote['before']
+  }[]
+}
+
+const methods = { 'direct-routing': false, tunneling: true } as const
+
+const statusOf = ({ links, notes, vips }: State): RealServerStatus => ({
+  vips: vips.map(({ address, family }) => ({ address, family })),
+  interfaces: notes.arp.flatMap((note) => {
+    const link = links.find(({ index }) => index === note.index)
+    if (link === undefined) return []
+    const { ignore, announce } = arpOf(link)
+    const before = { arpIgnore: note.ignore, arpAnnounce: note.announce }
+    return [{ name: link.name, arpIgnore: ignore, arpAnnounce: announce, before }]
+  }),
+  tunnels: notes.tunnels.map(({ name, before }) => ({
+    name,
+    up: links.some((link) => link.name === name && link.up),
+    before,
+  })),
+})
+
+const setFields = new Set(['netns', 'forwarding', 'interfaces'])
+const fields = new Set(['netns'])
+
+const readInterfaces = (names: unknown): readonly string[] | undefined => {
+  if (names === undefined) return undefined
+  if (!Array.isArray(names) || names.length === 0)
+    throw new TypeError('interfaces: expected an array of names')
+  return names.map((name, i) => checked.interfaceName(`interfaces[${i}]`, name))
+}
+
+/**
+ * Makes this machine take packets for a VIP that a director sends it by direct routing or in a tunnel (IPIP; IPv6 in IPv6),
+ * and reply to clients itself. Called again it makes up for what is missing.
+ *
+ * - The VIP goes on a dummy device of its own, `ipvs-rs` (and not on `lo`, where it would serve as well, so that what is
+ *   ours is told from what was there). IPv4 /32 of host scope and IPv6 /128 with a preferred lifetime of 0: this
+ *   machine's own connections do not come from it.
+ * - IPv4: nobody but the director may be found under the VIP. Interfaces that speak ARP get arp_ignore 1 and
+ *   arp_announce 2, before the VIP is there; `all` stays as it is. IPv6 needs nothing: neighbours are answered only for
+ *   addresses of the interface that they ask on.
+ * - Tunneling: `tunl0` or `ip6tnl0` is set up, with rp_filter 2 (loose).
+ *
+ * What `undo` needs is kept in the alias of `ipvs-rs`. Needs CAP_NET_ADMIN in the namespace.
+ * @throws TypeError or RangeError about the arguments.
+ * @throws IpvsError 'no-such-interface'; 'not-supported' where the kernel has no such tunnel or dummy devices;
+ * 'interface-exists' where there is another `ipvs-rs`; 'family-unsupported' where IPv6 is switched off. What was changed by
+ * then is put back.
+ */
+export const set = async (vip: string, options: SetRealServerOptions = {}): Promise<RealServerStatus> => {
+  checked.options('options', options, setFields)
+  const bytes = checked.unicast('vip', vip)
+  const { forwarding = 'direct-routing', interfaces } = options
+  const tunneled = check.oneOf('forwarding', forwarding, methods)
+  const names = readInterfaces(interfaces)
+  const netns = checked.namespace(options.netns)
+  const family = bytes.length === 4 ? 'ipv4' : 'ipv6'
+  return Route.with(netns, async (route) => {
+    const { links, device, notes, vips } = await read(route)
+    const loud = family === 'ipv4' ? talkative(links, names) : []
+    checkLength(notes, loud, tunneled ? family : undefined)
+    try {
+      const tunnel = tunneled ? await tunnelOf(route, links, family) : undefined
+      const target = await deviceWith(route, device, noted(notes, loud, tunnel))
+      for (const link of loud) await silence(route, link)
+      if (tunnel !== undefined) await openTunnel(route, tunnel, family)
+      const text = formatAddress(bytes, familyOf(bytes))
+      if (vips.every(({ address }) => address !== text)) {
+        const settings = { bytes, prefix: bytes.length * 8, scope: SCOPE_HOST, deprecated: true }
+        await route.change(newAddress(settings, target))
+      }
+    } catch (error) {
+      await tidy(route)
+      throw error
+    }
+    return statusOf(await read(route))
+  })
+}
+
+/**
+ * Takes a VIP away; with the last of its family every setting that `set` has changed goes back to what it was, unless
+ * somebody has given it another value since, and with the last of all the device `ipvs-rs` goes. Modules stay loaded.
+ * @throws IpvsError 'no-such-address' where there is neither the VIP nor anything that an interrupted call left.
+ */
+export const undo = async (vip: string, options: RealServerOptions = {}): Promise<RealServerStatus> => {
+  checked.options('options', options, fields)
+  const bytes = checked.unicast('vip', vip)
+  return Route.with(checked.namespace(options.netns), async (route) => {
+    const { device, vips } = await read(route)
+    const text = formatAddress(bytes, familyOf(bytes))
+    const found = vips.find(({ address }) => address === text)
+    if (found !== undefined && device !== undefined) {
+      await route.change(deleteAddress({ bytes, prefix: found.prefix, scope: found.scope }, device))
+    }
+    if (!(await tidy(route)) && found === undefined) {
+      const explanation = `this real server is not set up for it: ${DEVICE} does not have it`
+      throw new IpvsError({
+        command: 'deleteAddress',
+        subject: text,
+        reason: 'no-such-address',
+        errno: 0,
+        explanation,
+      })
+    }
+    return statusOf(await read(route))
+  })
+}
+
+/** How this machine is set up, by what the kernel knows. */
+export const status = async (options: RealServerOptions = {}): Promise<RealServerStatus> => {
+  checked.options('options', options, fields)
+  return Route.with(checked.namespace(options.netns), async (route) => statusOf(await read(route)))
+}

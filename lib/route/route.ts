@@ -1,0 +1,100 @@
+// Route: links and addresses of one network namespace, over one socket of rtnetlink.
+// SPDX-License-Identifier: MIT
+
+import { cannotOpen } from '../errors.js'
+import { MalformedError } from '../netlink/attr.js'
+import { isInterrupted, walk } from '../netlink/message.js'
+import {
+  isTransportError,
+  NETLINK_ROUTE,
+  type NetworkNamespace,
+  openSocket,
+  type Socket,
+} from '../netlink/socket.js'
+import { routeError, routeFailure, unreadable } from './errors.js'
+import {
+  addressesIn,
+  type Link,
+  type LinkAddress,
+  linksIn,
+  listAddresses,
+  listLinks,
+  type RouteRequest,
+} from './messages.js'
+
+/** A link with many attributes has to fit. */
+const LARGEST_PART = 32 * 1024
+const DEADLINE = 10_000
+/** Lists that changed while they were read are read again, so often. */
+const ATTEMPTS = 5
+
+export class Route {
+  readonly netns: NetworkNamespace | undefined
+  readonly #socket: Socket
+
+  private constructor(netns: NetworkNamespace | undefined, socket: Socket) {
+    this.netns = netns
+    this.#socket = socket
+  }
+
+  /** Runs `use` with an open one, and closes it. */
+  static async with<T>(netns: NetworkNamespace | undefined, use: (route: Route) => Promise<T>): Promise<T> {
+    const route = new Route(netns, open(netns))
+    try {
+      return await use(route)
+    } finally {
+      route.#socket.close()
+    }
+  }
+
+  links(): Promise<readonly Link[]> {
+    return this.#list(listLinks(), linksIn)
+  }
+
+  addresses(): Promise<readonly LinkAddress[]> {
+    return this.#list(listAddresses(), addressesIn)
+  }
+
+  /** Makes one change. */
+  async change(request: RouteRequest): Promise<void> {
+    await this.#exchange(request)
+  }
+
+  async #list<T>(request: RouteRequest, read: (replies: Uint8Array) => T): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const replies = await this.#exchange(request)
+      try {
+        if (attempt === ATTEMPTS || !isInterrupted(replies)) return read(replies)
+      } catch (error) {
+        throw error instanceof MalformedError ? unreadable(request, error) : error
+      }
+    }
+  }
+
+  async #exchange(request: RouteRequest): Promise<Uint8Array> {
+    let replies: Uint8Array
+    try {
+      replies = await this.#socket.transact(request.bytes, 1, DEADLINE)
+    } catch (error) {
+      throw isTransportError(error) ? routeFailure(request, error) : error
+    }
+    walk(
+      replies,
+      (reply) => {
+        if (reply.kind === 'end' && reply.errno !== 0)
+          throw routeError(request, reply.errno, reply.extendedAck)
+      },
+      0,
+    )
+    return replies
+  }
+}
+
+const open = (netns: NetworkNamespace | undefined): Socket => {
+  try {
+    return openSocket(netns, LARGEST_PART, NETLINK_ROUTE)
+  } catch (error) {
+    if (!isTransportError(error)) throw error
+    throw cannotOpen(netns, error)
+  }
+}
