@@ -9,6 +9,7 @@ import type { Socket } from './netlink/socket.js'
 interface Addon {
   readonly Socket: new (netns: string | number | null, receiveSize: number) => Socket
   readonly hashing: Hashing
+  readonly openFile: (netns: string | number | null, path: string, flags: number) => number
 }
 
 const built = fileURLToPath(new URL('../build/Release/ipvs.node', import.meta.url))

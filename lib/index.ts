@@ -4,6 +4,8 @@
 export type { Command } from './abi.js'
 export type { FieldChange, TableChange } from './changes.js'
 export type { OpenOptions, TransactionContext } from './channel.js'
+export type { Connection, ConnectionEndpoint } from './connection-line.js'
+export { type ConnectionFilter, type ConnectionsOptions, connections } from './connections.js'
 export type { Daemons } from './daemons.js'
 export type { Destinations } from './destinations.js'
 export type { Director } from './director.js'

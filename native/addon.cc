@@ -1,4 +1,4 @@
-// What JavaScript sees: class Socket, and the functions of predict.h. Arguments are checked so that nothing
+// What JavaScript sees: class Socket, openFile(), and the functions of predict.h. Arguments are checked so that nothing
 // breaks here; that they make sense is the caller's affair.
 // SPDX-License-Identifier: MIT
 #include <napi.h>
@@ -180,9 +180,29 @@ void Socket::release() {
   transport_.reset();
 }
 
+// A descriptor, which is the caller's to close.
+Napi::Value openFile(const Napi::CallbackInfo& info) {
+  const auto netns = readNetns(info[0]);
+  if (!netns || !info[1].IsString() || !info[2].IsNumber()) {
+    throwTypeError(info, "expected (netns: string | number | null, path: string, flags: number)");
+    return {};
+  }
+  const std::string path = info[1].As<Napi::String>();
+  netlink::OpenedFile opened;
+  if (hasNul(*netns) || path.find('\0') != std::string::npos) {
+    opened.failure = {EINVAL, "open"};
+  } else {
+    opened = netlink::openFile(*netns, path.c_str(), info[2].As<Napi::Number>().Int32Value());
+  }
+  if (!opened.failure) return Napi::Number::New(info.Env(), opened.fd.release());
+  throwError(info.Env(), makeError(info.Env(), opened.failure));
+  return {};
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Socket", Socket::define(env));
   exports.Set("hashing", makeHashing(env));
+  exports.Set("openFile", Napi::Function::New<openFile>(env, "openFile"));
   return exports;
 }
 

@@ -27,7 +27,8 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^ipvs$/, /^sync$/],
   [/^text\//],
   [/^save$/, /^restore$/],
-  [/^pause$/, /^sysctls$/, /^changes$/, /^rates$/],
+  [/^connection-line$/],
+  [/^pause$/, /^connections$/, /^sysctls$/, /^changes$/, /^rates$/],
   [/^drain-notes$/],
   [/^drain$/, /^watch$/],
   [/^index$/],
@@ -64,9 +65,10 @@ test('netlink/ knows nothing of IPVS', () => {
   expect(above).toEqual([])
 })
 
-test('only the socket and the hashing functions load the addon', () => {
+test('only the socket, files of other namespaces and the hashing functions load the addon', () => {
   expect(imports.filter(({ to, typeOnly }) => to === 'addon' && !typeOnly).map(({ from }) => from)).toEqual([
     'hashing',
+    'netlink/file',
     'netlink/socket',
   ])
 })
