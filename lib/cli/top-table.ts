@@ -30,8 +30,8 @@ interface Known {
 }
 
 /**
- * To list 2,000 services costs a twentieth of what listing their 10,000 real servers does. So those out of sight are read
- * once at the beginning and then by turns; what was not read stays as it was.
+ * All services come in one dump, but real servers take one for each service. So those out of sight are read once at the
+ * beginning and then by turns; what was not read stays as it was.
  */
 export class TopTable {
   readonly #client: TopClient

@@ -74,6 +74,10 @@ test('watch', () => {
   expect(run(seeded(), blocks.get('Watch')![0]!).at(-1)).toBe('192.0.2.10 80 undefined undefined')
 })
 
+test('connections', () => {
+  expect(run(seeded(), blocks.get('Connections')![0]!)).toEqual(['0'])
+})
+
 test('save and restore', () => {
   const netns = seeded()
   const before = netns.ipvsadm('-Sn')
@@ -122,6 +126,7 @@ test('no snippet is left out', () => {
     ['Plan and apply', 2],
     ['Drain', 1],
     ['Watch', 1],
+    ['Connections', 1],
     ['Save and restore', 1],
   ])
 })
