@@ -3,9 +3,9 @@
 
 import { unlessGone } from '../gone.js'
 import { hostPort, nameOfStatus } from '../objects.js'
-import { type Gauge, measure } from '../rates.js'
+import { type Gauge, measure, type Rates } from '../rates.js'
 import type { DestinationStatus, ServiceStatus } from '../types.js'
-import { refill, type WatchClient, type WatchedDestination, type WatchedService } from '../watch.js'
+import { refill, type WatchClient, type WatchedDestination } from '../watch.js'
 
 export type TopClient = WatchClient & {
   readonly services: { list(): Promise<readonly ServiceStatus[]> }
@@ -13,10 +13,18 @@ export type TopClient = WatchClient & {
 
 export interface TopService {
   readonly name: string
-  readonly service: WatchedService
-  /** Sums of its real servers. */
+  readonly status: ServiceStatus
+  readonly rates: Rates | null
+  readonly servers: TopServers
+}
+
+/** The real servers of a service, as of their last reading, and what they are together. */
+export interface TopServers {
+  readonly list: readonly WatchedDestination[]
   readonly active: number
   readonly inactive: number
+  /** Of weight 0, with connections. */
+  readonly draining: number
 }
 
 /** Services whose real servers are read beside those that are seen: the others' connections are that much older. */
@@ -24,7 +32,6 @@ const BY_TURNS = 100
 
 interface Known {
   readonly gauge: Gauge
-  readonly destinations: readonly WatchedDestination[]
   readonly gauges: ReadonlyMap<string, Gauge>
   readonly top: TopService
 }
@@ -57,7 +64,9 @@ export class TopTable {
       names.map(async (name, i): Promise<[string, Known] | undefined> => {
         const status = services.get(name)!
         const before = this.#known.get(name)
-        const fresh = isWanted(name, i) ? await this.#servers(status, before?.destinations ?? []) : undefined
+        const fresh = isWanted(name, i)
+          ? await this.#servers(status, before?.top.servers.list ?? [])
+          : undefined
         if (fresh === null) return undefined
         return [name, update(name, status, before, fresh, performance.now())]
       }),
@@ -71,7 +80,7 @@ export class TopTable {
     const { services } = this.#client
     const found = new Map((await services.list()).map((status) => [nameOfStatus(status), status]))
     const lost = [...this.#known].filter(([name]) => !found.has(name))
-    const again = await Promise.all(lost.map(([, { top }]) => unlessGone(services.get(top.service))))
+    const again = await Promise.all(lost.map(([, { top }]) => unlessGone(services.get(top.status))))
     for (const status of again) if (status !== undefined) found.set(nameOfStatus(status), status)
     return found
   }
@@ -97,27 +106,33 @@ const update = (
   now: number,
 ): Known => {
   const gauge = measure(before?.gauge, status.stats, now)
-  const { destinations, gauges } =
-    fresh === undefined ? (before ?? nothing) : rated(before ?? nothing, fresh, now)
-  const service = { ...status, rates: gauge.rates, destinations }
-  let [active, inactive] = [0, 0]
-  for (const server of destinations) {
+  const { gauges, servers } =
+    fresh === undefined && before !== undefined
+      ? { gauges: before.gauges, servers: before.top.servers }
+      : rated(before?.gauges ?? new Map(), fresh ?? [], now)
+  return { gauge, gauges, top: { name, status, rates: gauge.rates, servers } }
+}
+
+const rated = (
+  before: ReadonlyMap<string, Gauge>,
+  fresh: readonly DestinationStatus[],
+  now: number,
+): { readonly gauges: ReadonlyMap<string, Gauge>; readonly servers: TopServers } => {
+  const gauges = new Map<string, Gauge>()
+  const list: WatchedDestination[] = []
+  let [active, inactive, draining] = [0, 0, 0]
+  for (const server of fresh) {
+    const id = hostPort(server)
+    const gauge = measure(before.get(id), server.stats, now)
+    gauges.set(id, gauge)
+    list.push({ ...server, rates: gauge.rates })
     active += server.activeConns
     inactive += server.inactiveConns
+    if (isDraining(server)) draining++
   }
-  return { gauge, gauges, destinations, top: { name, service, active, inactive } }
+  return { gauges, servers: { list, active, inactive, draining } }
 }
 
-type Servers = Pick<Known, 'destinations' | 'gauges'>
-const nothing: Servers = { destinations: [], gauges: new Map() }
-
-const rated = (before: Servers, fresh: readonly DestinationStatus[], now: number): Servers => {
-  const gauges = new Map<string, Gauge>()
-  const destinations = fresh.map((server): WatchedDestination => {
-    const id = hostPort(server)
-    const gauge = measure(before.gauges.get(id), server.stats, now)
-    gauges.set(id, gauge)
-    return { ...server, rates: gauge.rates }
-  })
-  return { destinations, gauges }
-}
+/** No new connections, but old ones. */
+export const isDraining = ({ weight, activeConns, inactiveConns }: DestinationStatus): boolean =>
+  weight === 0 && activeConns + inactiveConns > 0

@@ -10,17 +10,9 @@ import { toJson } from './json.js'
 import { openScreen } from './screen.js'
 import type { Run } from './subcommands.js'
 import { keysOf, press } from './top-keys.js'
+import { type Drawn, draw, type Look, type TopState } from './top-lines.js'
 import { TopTable } from './top-table.js'
-import {
-  arrange,
-  type Drawn,
-  draw,
-  type Look,
-  type SortKey,
-  sortKeys,
-  type TopState,
-  type View,
-} from './top-view.js'
+import { arrange, type SortKey, sortKeys, type View } from './top-view.js'
 
 const usage = `usage: ipvs top [--interval SECONDS] [--sort KEY] [--filter TEXT] [--once] [--netns NAME|PATH] [--json]
 
@@ -102,8 +94,9 @@ const print = async (table: TopTable, io: Io, options: Options): Promise<void> =
     const at = new Date()
     if (once && point === 0) continue
     if (json) {
-      const shown = arrange(services, view).map(({ service, servers }) => ({
-        ...service,
+      const shown = arrange(services, view).map(({ top, servers }) => ({
+        ...top.status,
+        rates: top.rates,
         destinations: servers,
       }))
       io.out(`${toJson({ at, services: shown }, 0)}\n`)

@@ -4,12 +4,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { keysOf, press } from '../../lib/cli/top-keys.ts'
-import { type TopClient, type TopService, TopTable } from '../../lib/cli/top-table.ts'
-import { arrange, draw, type Look, sortKeys, type View } from '../../lib/cli/top-view.ts'
+import { draw, type Look } from '../../lib/cli/top-lines.ts'
+import { isDraining, type TopClient, type TopService, TopTable } from '../../lib/cli/top-table.ts'
+import { arrange, sortKeys, type View } from '../../lib/cli/top-view.ts'
 import { nameOfStatus } from '../../lib/objects.ts'
 import type { Rates } from '../../lib/rates.ts'
 import type { DestinationStatus, ServiceKey, ServiceStatus } from '../../lib/types.ts'
-import { refusal, server, service, stats } from './table.ts'
+import { refusal, server, stats, status } from './table.ts'
 
 const view: View = {
   sort: 'active',
@@ -33,18 +34,23 @@ const topOf = (
   port: number,
   servers: readonly (Partial<DestinationStatus> & { readonly cps?: number })[],
 ): TopService => {
-  const destinations = servers.map(({ cps, ...settings }, i) => ({
+  const list = servers.map(({ cps, ...settings }, i) => ({
     ...server(`10.0.0.${i + 1}`, settings),
     rates: cps === undefined ? null : rates(cps),
   }))
-  const sum = (name: 'activeConns' | 'inactiveConns') => destinations.reduce((all, one) => all + one[name], 0)
+  const sum = (name: 'activeConns' | 'inactiveConns') => list.reduce((all, one) => all + one[name], 0)
   const cps = servers.reduce((all, one) => all + (one.cps ?? 0), 0)
-  const one = { ...service([], { port, scheduler: 'wrr' }), rates: rates(cps), destinations }
+  const one = status({ port, scheduler: 'wrr' })
   return {
     name: nameOfStatus(one),
-    service: one,
-    active: sum('activeConns'),
-    inactive: sum('inactiveConns'),
+    status: one,
+    rates: rates(cps),
+    servers: {
+      list,
+      active: sum('activeConns'),
+      inactive: sum('inactiveConns'),
+      draining: list.filter(isDraining).length,
+    },
   }
 }
 
@@ -89,7 +95,7 @@ const rows = (changes: Partial<View>, size: Partial<Look> = {}): readonly string
 
 test('sorted by each key, and the other way round', () => {
   const order = (changes: Partial<View>) =>
-    arrange(table, { ...view, ...changes }).map((one) => one.service.port)
+    arrange(table, { ...view, ...changes }).map((one) => one.top.status.port)
   expect(order({ sort: 'active' })).toEqual([443, 80, 53])
   expect(order({ sort: 'inactive' })).toEqual([80, 53, 443])
   expect(order({ sort: 'cps' })).toEqual([443, 80, 53])
@@ -204,7 +210,7 @@ test('keys', () => {
 
 /** A client of so many services, which tells whose real servers were asked for. */
 const client = (count: number) => {
-  const services = Array.from({ length: count }, (_, i): ServiceStatus => service([], { port: i + 1 }))
+  const services = Array.from({ length: count }, (_, i): ServiceStatus => status({ port: i + 1 }))
   const asked: number[] = []
   let conns = 0n
   const hidden = new Set<number>()
@@ -250,7 +256,7 @@ test('real servers in sight are read each time, the others by turns', async () =
   const { made, asked } = client(250)
   const reader = new TopTable(made)
   const first = await reader.read(undefined)
-  expect(first.map(({ active }) => active)).toEqual(Array.from({ length: 250 }, (_, i) => i + 1))
+  expect(first.map(({ servers }) => servers.active)).toEqual(Array.from({ length: 250 }, (_, i) => i + 1))
   expect(asked()).toHaveLength(250)
   const seen: number[] = []
   for (let turn = 0; turn < 3; turn++) {
@@ -272,16 +278,16 @@ test('what a list lacks is asked for by name; what is gone goes', async () => {
   hidden.add(3)
   gone.add(4)
   const found = await reader.read(names())
-  expect(found.map(({ service }) => service.port).sort()).toEqual([1, 2, 3, 5])
+  expect(found.map(({ status }) => status.port).sort()).toEqual([1, 2, 3, 5])
 })
 
 test('rates from the second reading on', async () => {
   const { made, count } = client(1)
   const reader = new TopTable(made)
   const [before] = await reader.read(undefined)
-  expect([before!.service.rates, before!.service.destinations[0]!.rates]).toEqual([null, null])
+  expect([before!.rates, before!.servers.list[0]!.rates]).toEqual([null, null])
   count(100n)
   const [after] = await reader.read(undefined)
-  expect(after!.service.rates).toMatchObject({ cps: 50 })
-  expect(after!.service.destinations[0]!.rates).toMatchObject({ cps: 50 })
+  expect(after!.rates).toMatchObject({ cps: 50 })
+  expect(after!.servers.list[0]!.rates).toMatchObject({ cps: 50 })
 })
