@@ -1,7 +1,7 @@
 // The connections of a director, read from /proc/net/ip_vs_conn as they stream by.
 // SPDX-License-Identifier: MIT
 
-import { close as closeFile, constants, openSync, read as readFile } from 'node:fs'
+import { close as closeFile, constants, existsSync, openSync, read as readFile } from 'node:fs'
 import { promisify } from 'node:util'
 import { parseAddress } from './address.js'
 import * as check from './check.js'
@@ -236,15 +236,18 @@ const open = (netns: NetworkNamespace | undefined, name: string): number => {
   } catch (error) {
     if (!isTransportError(error)) throw error
     const errno = Math.abs(error.errno) // Node's own are negative
-    const isMissing = errno === ENOENT && name.startsWith('/proc/net/')
+    const hasPlace = typeof netns !== 'string' || existsSync(netns)
+    const isMissing = errno === ENOENT && name.startsWith('/proc/net/') && hasPlace
     throw new IpvsError({
       command: 'open',
       reason: isMissing ? 'ipvs-unavailable' : errno === EPERM ? 'not-permitted' : 'system',
       errno,
       subject: netns === undefined ? name : `${name} of network namespace ${netns}`,
       explanation: isMissing
-        ? 'no such file, or no such namespace; is the module ip_vs loaded?'
-        : `${error.syscall} failed`,
+        ? 'no such file: the module ip_vs is not loaded'
+        : hasPlace
+          ? `${error.syscall} failed`
+          : 'no such network namespace',
       cause: error,
     })
   }

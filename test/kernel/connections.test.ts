@@ -203,7 +203,10 @@ test('each namespace has its own: by path, by descriptor, by process, and where 
   }
   const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
   expect(netns.exec(process.execPath, main, 'connections', '--count')).toBe('200\n')
-  await expect(all({ netns: '/run/netns/none' })).rejects.toMatchObject({ code: 'ENOENT' })
+  await expect(all({ netns: '/run/netns/none' })).rejects.toMatchObject({
+    reason: 'system',
+    code: 'ENOENT',
+  })
 
   // Whoever is not root may read those of the own namespace, and is told why not those of another.
   const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, main, 'connections']

@@ -79,7 +79,7 @@ export class Terminal {
     this.#order({ size: [rows, columns] })
   }
 
-  signal(signal: 'SIGTERM' | 'SIGINT'): void {
+  signal(signal: 'SIGTERM' | 'SIGCONT'): void {
     this.#order({ signal })
   }
 
