@@ -26,13 +26,16 @@ _ipvs() {
     --keep-weights) _ipvs_words 'all drained'; return ;;
     --until) _ipvs_words 'no-active no-connections no-templates'; return ;;
     --keep) _ipvs_words 'never at-deadline always'; return ;;
+    --sort) _ipvs_words 'active inactive cps packets bytes name'; return ;;
+    --state) _ipvs_words 'ESTABLISHED SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK UDP NONE ASSURED'; return ;;
+    --protocol) _ipvs_words 'tcp udp sctp ip'; return ;;
     --netns) _ipvs_names /run/netns; return ;;
     --kernel) _ipvs_names /lib/modules; return ;;
   esac
 
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      plan | apply | drain | undrain | watch | save | restore | predict | impact | vip | real-server | dkms) subcommand=$word; break ;;
+      plan | apply | drain | undrain | watch | top | connections | save | restore | predict | impact | vip | real-server | dkms) subcommand=$word; break ;;
     esac
   done
 
@@ -45,6 +48,10 @@ _ipvs() {
     drain) _ipvs_words "$service --real-server -r --until --deadline --keep --interval $everywhere --help" ;;
     undrain) _ipvs_words "$service --real-server -r --weight -w $everywhere --help" ;;
     watch) _ipvs_words "--interval --count --changes $everywhere --help" ;;
+    top) _ipvs_words "--interval --sort --filter --once $everywhere --help" ;;
+    connections)
+      _ipvs_words "$service --real-server -r --client --protocol --state --templates --no-templates --origin --count
+        $everywhere --help" ;;
     save) _ipvs_words "$everywhere --help" ;;
     restore)
       _ipvs_words "--clear --partial $everywhere --help"
@@ -82,7 +89,7 @@ _ipvs() {
           if [[ $current == -* ]]; then
             _ipvs_words "$commands $everywhere"
           else
-            _ipvs_words 'plan apply drain undrain watch save restore predict impact vip real-server dkms'
+            _ipvs_words 'plan apply drain undrain watch top connections save restore predict impact vip real-server dkms'
           fi
           ;;
       esac

@@ -10,10 +10,8 @@ import type { Socket } from './netlink/socket.js'
 
 interface Addon {
   readonly Socket: new (netns: string | number | null, receiveSize: number, protocol?: number) => Socket
-  /** For each path its text, or the positive errno that it could not be read for. */
-  readonly readFiles: (netns: string | number | null, paths: readonly string[]) => (string | number)[]
-  readonly writeFile: (netns: string | number | null, path: string, text: string) => void
   readonly sendFrame: SendFrame
+  readonly openFile: (netns: string | number | null, path: string, flags: number) => number
   readonly hashing: Hashing
 }
 

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 
 export type { Command } from './abi.js'
-export type { DestinationChange, FieldChange, FieldChanges, ServiceChange, TableChange } from './changes.js'
 export type { AnnounceOptions } from './announce.js'
+export type { DestinationChange, FieldChange, FieldChanges, ServiceChange, TableChange } from './changes.js'
 export type { OpenOptions, TransactionContext } from './channel.js'
+export type { Connection, ConnectionEndpoint } from './connection-line.js'
+export { type ConnectionFilter, type ConnectionsOptions, connections } from './connections.js'
 export type { Daemons } from './daemons.js'
 export type { Destinations } from './destinations.js'
 export type { Director } from './director.js'
@@ -47,7 +49,6 @@ export {
   profile,
 } from './profile.js'
 export type { Rates } from './rates.js'
-export type { Request, Sync } from './request.js'
 export type {
   ArpSettings,
   RealServerForwarding,
@@ -56,6 +57,7 @@ export type {
   SetRealServerOptions,
 } from './real-server.js'
 export * as realServer from './real-server.js'
+export type { Request, Sync } from './request.js'
 export { type Restored, type RestoreOptions, restore } from './restore.js'
 export { save } from './save.js'
 export type { Services } from './services.js'

@@ -157,7 +157,7 @@ const confirm = async (
 }
 
 /** Adds those of the real servers that were there before which another list still has. */
-const refill = async (
+export const refill = async (
   client: WatchClient,
   service: SnapshotService,
   before: readonly DestinationStatus[],

@@ -1,4 +1,4 @@
-// What JavaScript sees: class Socket, and the functions of files.h, frame.h and predict.h. Arguments are checked so
+// What JavaScript sees: class Socket, openFile(), sendFrame(), and the functions of predict.h. Arguments are checked so
 // that nothing breaks here; that they make sense is the caller's affair.
 // SPDX-License-Identifier: MIT
 #include <napi.h>
@@ -185,61 +185,6 @@ void Socket::release() {
   transport_.reset();
 }
 
-bool hasNul(const std::string& text) {
-  return text.find('\0') != std::string::npos;
-}
-
-std::optional<std::vector<std::string>> readPaths(const Napi::Value& value) {
-  if (!value.IsArray()) return std::nullopt;
-  const auto array = value.As<Napi::Array>();
-  std::vector<std::string> paths;
-  for (std::uint32_t i = 0; i < array.Length(); i++) {
-    const Napi::Value path = array.Get(i);
-    if (!path.IsString()) return std::nullopt;
-    paths.push_back(path.As<Napi::String>().Utf8Value());
-    if (hasNul(paths.back())) return std::nullopt;
-  }
-  return paths;
-}
-
-// (netns, paths) -> for each path its text, or the positive errno that it could not be read for.
-Napi::Value readFiles(const Napi::CallbackInfo& info) {
-  const auto netns = readNetns(info[0]);
-  const auto paths = readPaths(info[1]);
-  if (!netns || !paths || hasNul(*netns)) {
-    throwTypeError(info, "expected (netns: string | number | null, paths: string[])");
-    return {};
-  }
-  const auto [files, failure] = netlink::readFiles(*netns, *paths);
-  if (failure) {
-    throwError(info.Env(), makeError(info.Env(), failure));
-    return {};
-  }
-  const auto result = Napi::Array::New(info.Env(), files.size());
-  for (std::uint32_t i = 0; i < files.size(); i++) {
-    const auto& [text, error] = files[i];
-    result.Set(i, error ? Napi::Value(Napi::Number::New(info.Env(), error.error))
-                        : Napi::Value(Napi::String::New(info.Env(), text)));
-  }
-  return result;
-}
-
-// (netns, path, text)
-Napi::Value writeFile(const Napi::CallbackInfo& info) {
-  const auto netns = readNetns(info[0]);
-  if (!netns || !info[1].IsString() || !info[2].IsString() || hasNul(*netns) ||
-      hasNul(info[1].As<Napi::String>().Utf8Value())) {
-    throwTypeError(info, "expected (netns: string | number | null, path: string, text: string)");
-    return {};
-  }
-  const std::string path = info[1].As<Napi::String>();
-  const std::string text = info[2].As<Napi::String>();
-  if (const Failure failure = netlink::writeFile(*netns, path, text)) {
-    throwError(info.Env(), makeError(info.Env(), failure));
-  }
-  return info.Env().Undefined();
-}
-
 // At once: the kernel only queues the packet.
 void sendFrame(const Napi::CallbackInfo& info) {
   const auto netns = readNetns(info[0]);
@@ -259,10 +204,28 @@ void sendFrame(const Napi::CallbackInfo& info) {
   if (failure) throwError(info.Env(), makeError(info.Env(), failure));
 }
 
+// A descriptor, which is the caller's to close.
+Napi::Value openFile(const Napi::CallbackInfo& info) {
+  const auto netns = readNetns(info[0]);
+  if (!netns || !info[1].IsString() || !info[2].IsNumber()) {
+    throwTypeError(info, "expected (netns: string | number | null, path: string, flags: number)");
+    return {};
+  }
+  const std::string path = info[1].As<Napi::String>();
+  netlink::OpenedFile opened;
+  if (hasNul(*netns) || path.find('\0') != std::string::npos) {
+    opened.failure = {EINVAL, "open"};
+  } else {
+    opened = netlink::openFile(*netns, path.c_str(), info[2].As<Napi::Number>().Int32Value());
+  }
+  if (!opened.failure) return Napi::Number::New(info.Env(), opened.fd.release());
+  throwError(info.Env(), makeError(info.Env(), opened.failure));
+  return {};
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Socket", Socket::define(env));
-  exports.Set("readFiles", Napi::Function::New(env, readFiles, "readFiles"));
-  exports.Set("writeFile", Napi::Function::New(env, writeFile, "writeFile"));
+  exports.Set("openFile", Napi::Function::New<openFile>(env, "openFile"));
   exports.Set("sendFrame", Napi::Function::New<sendFrame>(env, "sendFrame"));
   exports.Set("hashing", makeHashing(env));
   return exports;

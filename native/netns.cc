@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace netlink {
 namespace {
@@ -54,6 +55,15 @@ NetnsGuard::~NetnsGuard() {
   if (!home_ || enterNamespace(home_.get())) return;
   std::perror("ipvs: cannot return to the thread's own network namespace");
   std::abort();
+}
+
+OpenedFile openFile(const Netns& netns, const char* path, int flags) {
+  const NetnsGuard guard(netns);
+  if (guard.failure()) return {Fd(), guard.failure()};
+  Fd fd(::openat(AT_FDCWD, path, flags | O_CLOEXEC));
+  const int error = errno;
+  if (!fd) return {Fd(), {error, "openat"}};
+  return {std::move(fd), {}};
 }
 
 }  // namespace netlink

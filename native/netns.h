@@ -1,4 +1,4 @@
-// A visit to another network namespace.
+// A visit to another network namespace, and files opened on it.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -34,5 +34,14 @@ class NetnsGuard {
   Failure failure_;
   Fd home_;  // open only while the thread is away
 };
+
+// What /proc/net and /proc/sys/net show depends on who opens the file; afterwards the descriptor may be used
+// anywhere. `path` through /proc/thread-self, not /proc/self: only the calling thread is there. A failure of "openat" is
+// the file's, any other the namespace's.
+struct OpenedFile {
+  Fd fd;  // empty on failure
+  Failure failure;
+};
+OpenedFile openFile(const Netns& netns, const char* path, int flags);
 
 }  // namespace netlink

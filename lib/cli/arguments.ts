@@ -4,6 +4,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { nearest } from '../nearest.js'
 import { commandOf } from '../text/command.js'
+import { parseEndpoint } from '../text/endpoint.js'
 import { withHosts } from '../text/hosts.js'
 import { type Given, LineError, scan } from '../text/scan.js'
 import { serviceKeyOf } from '../text/service.js'
@@ -119,6 +120,19 @@ export const readServer = (
       return command
     })
   })
+
+/** An address with or without a port. */
+export const readEndpoint = (
+  name: string,
+  option: string,
+  text: string,
+): Promise<{ readonly address: string; readonly port?: number }> =>
+  reading(name, () =>
+    withHosts((host) => {
+      const { address, port } = parseEndpoint(option, text, undefined, host, -1)
+      return port < 0 ? { address } : { address, port }
+    }),
+  )
 
 const wordsOf = (values: ServiceValues): readonly string[] =>
   Object.keys(serviceOptions).flatMap((option) => {

@@ -1,153 +1,166 @@
-// `ipvs -L -c`: the connections, which only /proc/net/ip_vs_conn tells.
+// `ipvs connections` and `ipvs -L -c`: the connections, in the columns of ipvsadm, as JSON, or their number.
 // SPDX-License-Identifier: MIT
 
-import { spawn } from 'node:child_process'
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { AF_INET6 } from '../abi.js'
-import { formatAddress } from '../address.js'
+import { type Connection, type ConnectionEndpoint, kernelProtocol } from '../connection-line.js'
+import { type ConnectionsOptions, connectionBatches } from '../connections.js'
 import { endpointText, type Names, numeric } from '../text/format.js'
-import type { Family } from '../types.js'
-import { Failure } from './failure.js'
-import { type Io, namespacePath } from './io.js'
+import { atMost, readArguments, readEndpoint, readService, serviceOptions } from './arguments.js'
+import { UsageError, unknownWord } from './failure.js'
+import { type Io, openOptions } from './io.js'
 import { Labels } from './labels.js'
+import type { Run } from './subcommands.js'
 
-const file = 'net/ip_vs_conn'
+const usage = `usage: ipvs connections [-t|-u|-f SERVICE] [-r SERVER] [options]
 
-interface Place {
-  readonly address: string
-  readonly port: number
-  readonly family: Family
-}
+Prints the director's connections and persistence templates, in the columns of ipvs -Lcn. What begins or ends meanwhile
+may be missing or come twice.
 
-export interface Connection {
-  /** `TCP`, `UDP`, `SCTP`, or another name that the kernel has. */
-  readonly protocol: string
-  readonly state: string
-  /** Seconds until the entry expires, if no packet comes. */
-  readonly expires: number
-  readonly source: Place
-  readonly virtual: Place
-  readonly destination: Place
-  readonly engine?: string
-  readonly engineData?: string
-}
+-t, -u, -f SERVICE       connections to this service; port 0 is every port; of a mark its templates only
+-r SERVER                to this real server; without a port, to any of its ports
+--client ADDRESS         of this client
+--protocol NAME          tcp, udp, sctp, ip (templates of marks) …
+--state NAME[,NAME...]   in one of these states: ESTABLISHED, TIME_WAIT …
+--templates, --no-templates   templates of persistence only, or none of them
+--origin                 where each was made, here or by another director, in place of its engine
+--count                  only how many
+--netns NAME|PATH        in another network namespace
+--json                   a JSON object a line; with --count an object
+Exit status: 0 done, 1 failed, 2 the command line is wrong.
+`
 
-const place = (address: string, port: string): Place => {
-  const bytes = Buffer.from(address.replaceAll(':', ''), 'hex')
-  return {
-    address: bytes.length === 16 ? formatAddress(bytes, AF_INET6) : [...bytes].join('.'),
-    port: Number.parseInt(port, 16),
-    family: bytes.length === 16 ? 'ipv6' : 'ipv4',
-  }
-}
+/** Of TCP, UDP, templates, and SCTP (ip_vs_proto_*.c). */
+const states = (
+  'NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK UDP ASSURED ' +
+  'INIT1 INIT COOKIE_SENT COOKIE_REPLIED COOKIE_WAIT COOKIE COOKIE_ECHOED SHUTDOWN_SENT SHUTDOWN_RECEIVED ' +
+  'SHUTDOWN_ACK_SENT REJECTED CLOSED'
+).split(' ')
 
-/** A line of the file: addresses and ports are hexadecimal. */
-export const parseConnection = (line: string): Connection | undefined => {
-  const [protocol, ...words] = line.trim().split(/\s+/)
-  const [source, sourcePort, virtual, virtualPort, destination, port, state, expires, engine, data] = words
-  if (protocol === undefined || expires === undefined) return undefined
-  return {
-    protocol,
-    state: state!,
-    expires: Number(expires),
-    source: place(source!, sourcePort!),
-    virtual: place(virtual!, virtualPort!),
-    destination: place(destination!, port!),
-    ...(engine === undefined ? {} : { engine, engineData: data ?? '' }),
-  }
-}
+const statesOf = (text: string): readonly string[] =>
+  text.split(',').map((word) => {
+    const state = word.toUpperCase()
+    if (!states.includes(state)) throw unknownWord('state', word, states)
+    return state
+  })
 
 const two = (number: number): string => `${number}`.padStart(2, '0')
 
-export const connectionLine = (connection: Connection, names: Names, withEngine: boolean): string => {
-  const { protocol, expires, state, source, virtual, destination, engine, engineData } = connection
-  const at = (where: Place) => endpointText(where, protocol.toLowerCase(), names).slice(0, 59)
+/** How a connection is written: with the data of the persistence engine, with its origin, or with neither. */
+export type Last = 'engine' | 'origin' | 'destination'
+
+export const connectionLine = (connection: Connection, names: Names, last: Last): string => {
+  const { expires, state, client, virtual, destination, engine, engineData, origin } = connection
+  const protocol = kernelProtocol(connection.protocol)
+  const at = ({ address, port }: ConnectionEndpoint): string =>
+    endpointText(
+      { address, port, family: address.includes(':') ? 'ipv6' : 'ipv4' },
+      connection.protocol,
+      names,
+    ).slice(0, 59)
   const start = [
     protocol.padEnd(3),
     `${two(Math.floor(expires / 60))}:${two(expires % 60)}`.padEnd(6),
     state.padEnd(11),
-    at(source).padEnd(18),
+    at(client).padEnd(18),
     at(virtual).padEnd(18),
   ]
-  return withEngine && engine !== undefined
+  if (last === 'origin') return [...start, at(destination).padEnd(18), origin].join(' ')
+  return last === 'engine' && engine !== undefined
     ? [...start, at(destination).padEnd(16), engine.padEnd(18), engineData].join(' ')
     : [...start, at(destination)].join(' ')
 }
 
-const heading = (withEngine: boolean): string => {
-  const start = `IPVS connection entries\npro expire state       source             virtual            `
-  return `${start}${withEngine ? 'destination        pe name          pe_data' : 'destination'}\n`
+const ends: Readonly<Record<Last, string>> = {
+  engine: 'destination        pe name          pe_data',
+  origin: 'destination        origin',
+  destination: 'destination',
 }
 
-/** The lines of the file as a process of that namespace sees it. */
-async function* linesOf(netns: string | undefined): AsyncGenerator<string> {
-  const path = netns === undefined ? undefined : namespacePath(netns)
-  const pid = /^\/proc\/(\w+)\/ns\/net$/.exec(path ?? '')?.[1]
-  const child =
-    path === undefined || pid !== undefined
-      ? undefined
-      : spawn('nsenter', [`--net=${path}`, 'cat', `/proc/${file}`], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let said = ''
-  child?.stderr.on('data', (chunk) => {
-    said += chunk
-  })
-  const ended = new Promise<number>((resolve, reject) => {
-    if (child === undefined) return resolve(0)
-    child.on('error', reject)
-    child.on('close', (status) => resolve(status ?? 1))
-  })
-  ended.catch(() => undefined)
-  const input = child?.stdout ?? createReadStream(`/proc/${pid ?? 'self'}/${file}`)
-  try {
-    // The stream's own failure would not end the lines.
-    const failed = new Promise<never>((_, reject) => input.on('error', reject))
-    failed.catch(() => undefined)
-    const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]()
-    for (;;) {
-      const next = await Promise.race([lines.next(), failed])
-      if (next.done) break
-      yield next.value
-    }
-    if ((await ended) !== 0) throw new Error(said.trim())
-  } catch (error) {
-    throw new Failure(`cannot read the connections: ${(error as Error).message}`)
-  }
-}
+const heading = (last: Last): string =>
+  `IPVS connection entries\npro expire state       source             virtual            ${ends[last]}\n`
 
-const CHUNK = 1000
-
-/** Prints them as they come, in pieces: there may be millions. */
+/** `ipvs -Lc`: as ipvsadm; JSON is one list. There may be millions, so they are printed as they come. */
 export const printConnections = async (
   io: Io,
   netns: string | undefined,
   options: { readonly numeric: boolean; readonly withEngine: boolean; readonly json: boolean },
 ): Promise<void> => {
-  const { json, withEngine } = options
-  const labels = options.numeric || json ? undefined : new Labels()
-  let pending: Connection[] = []
-  let count = 0
-  const flush = async (): Promise<void> => {
-    const text = pending.map((connection) => JSON.stringify(connection))
-    if (json) io.out(text.map((line, i) => `${count + i === 0 ? '' : ',\n'}${line}`).join(''))
-    else {
+  const last = options.withEngine ? 'engine' : 'destination'
+  const labels = options.numeric || options.json ? undefined : new Labels()
+  let start = options.json ? '[' : heading(last)
+  for await (const batch of connectionBatches(openOptions(netns))) {
+    if (options.json) {
+      io.out(start + batch.map((one) => JSON.stringify(one)).join(',\n'))
+      start = ',\n'
+    } else {
       await labels?.resolve(
-        pending.flatMap((one) => [one.source, one.virtual, one.destination].map((at) => at.address)),
+        batch.flatMap(({ client, virtual, destination }) =>
+          [client, virtual, destination].map(({ address }) => address),
+        ),
       )
-      io.out(pending.map((one) => `${connectionLine(one, labels ?? numeric, withEngine)}\n`).join(''))
+      io.out(start + linesOf(batch, labels ?? numeric, last))
+      start = ''
     }
-    count += pending.length
-    pending = []
   }
-  let isFirst = true
-  for await (const line of linesOf(netns)) {
-    if (isFirst) io.out(json ? '[' : heading(withEngine))
-    const connection = isFirst ? undefined : parseConnection(line)
-    isFirst = false
-    if (connection !== undefined) pending.push(connection)
-    if (pending.length >= CHUNK) await flush()
+  if (start !== '' && start !== ',\n') io.out(start)
+  if (options.json) io.out(']\n')
+}
+
+const linesOf = (batch: readonly Connection[], names: Names, last: Last): string =>
+  batch.map((one) => `${connectionLine(one, names, last)}\n`).join('')
+
+const serviceNames = ['tcp-service', 'udp-service', 'sctp-service', 'fwmark-service'] as const
+
+export const connections: Run = async (args, io) => {
+  const parsed = readArguments('connections', usage, args, io, {
+    ...serviceOptions,
+    'real-server': { type: 'string', short: 'r' },
+    client: { type: 'string' },
+    protocol: { type: 'string' },
+    state: { type: 'string' },
+    templates: { type: 'boolean', default: false },
+    'no-templates': { type: 'boolean', default: false },
+    origin: { type: 'boolean', default: false },
+    count: { type: 'boolean', default: false },
+  })
+  if (parsed === undefined) return 0
+  const { values, positionals } = parsed
+  atMost('connections', positionals, 0)
+  const { templates, origin, count, json, netns, client, protocol, state } = values
+  if (templates && values['no-templates'])
+    throw new UsageError('connections: --templates and --no-templates exclude each other')
+  const hasService = serviceNames.some((name) => values[name] !== undefined)
+  const service = hasService ? await readService('connections', values) : undefined
+  if (service?.fwmark !== undefined && !templates)
+    io.err('note: the kernel does not say which connections came by a mark; these are its templates\n')
+  const server = values['real-server']
+  const options: ConnectionsOptions = {
+    ...openOptions(netns),
+    service,
+    destination: server === undefined ? undefined : await readEndpoint('connections', '-r', server),
+    client,
+    protocol: protocol?.toLowerCase() as ConnectionsOptions['protocol'],
+    state: state === undefined ? undefined : statesOf(state),
+    template: templates ? true : values['no-templates'] ? false : undefined,
+    origin,
+    signal: io.signal,
   }
-  if (isFirst) throw new Failure('cannot read the connections: the file of the kernel is empty')
-  await flush()
-  if (json) io.out(']\n')
+  const last = origin ? 'origin' : 'engine'
+  let found = 0
+  for await (const batch of batchesOf(options)) {
+    if (!count && json) io.out(batch.map((one) => `${JSON.stringify(one)}\n`).join(''))
+    else if (!count) io.out((found === 0 ? heading(last) : '') + linesOf(batch, numeric, last))
+    found += batch.length
+  }
+  if (count) io.out(json ? `${JSON.stringify({ count: found })}\n` : `${found}\n`)
+  else if (found === 0 && !json) io.out(heading(last))
+  return 0
+}
+
+/** What is wrong with the options is the user's mistake. */
+const batchesOf = (options: ConnectionsOptions): ReturnType<typeof connectionBatches> => {
+  try {
+    return connectionBatches(options)
+  } catch (error) {
+    throw new UsageError(`connections: ${(error as Error).message.replace(/^options\./, '--')}`)
+  }
 }

@@ -1,6 +1,7 @@
 // What a command talks to: streams, and the IPVS of the network namespace that --netns names.
 // SPDX-License-Identifier: MIT
 
+import type { ReadStream, WriteStream } from 'node:tty'
 import type { Ipvs } from '../ipvs.js'
 import type { IpvsSync } from '../sync.js'
 import { Failure } from './failure.js'
@@ -12,6 +13,14 @@ export interface Io {
   readonly input: () => Promise<string>
   /** Ends what takes long or goes on for ever. The process's is aborted by SIGINT and SIGTERM once it was asked for. */
   readonly signal: AbortSignal
+  /** Where the output is a terminal. */
+  readonly terminal?: Terminal | undefined
+}
+
+export interface Terminal {
+  readonly output: WriteStream
+  /** Absent where the keys are not ours to read. */
+  readonly input?: ReadStream | undefined
 }
 
 const readAll = async (): Promise<string> => {
@@ -35,6 +44,10 @@ export const processIo = (): Io => {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     input: readAll,
+    get terminal() {
+      const { stdin, stdout } = process
+      return stdout.isTTY ? { output: stdout, input: stdin.isTTY ? stdin : undefined } : undefined
+    },
     get signal() {
       signal ??= abortedBySignals()
       return signal

@@ -33,6 +33,14 @@ export const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: 'print changes and rates as they come',
     load: async () => (await import('./watch.js')).watch,
   },
+  top: {
+    summary: 'show services, real servers and rates, live',
+    load: async () => (await import('./top.js')).top,
+  },
+  connections: {
+    summary: 'print the connections, all or some',
+    load: async () => (await import('./connections.js')).connections,
+  },
   save: {
     summary: 'print the table with timeouts and daemons, for restore',
     load: async () => (await import('./save.js')).save,

@@ -45,7 +45,7 @@ export const changeText = (change: TableChange): string => {
 }
 
 /** `12.3k` */
-const short = (value: number): string => {
+export const short = (value: number): string => {
   const units = ['', 'k', 'M', 'G', 'T']
   let unit = 0
   let rest = value

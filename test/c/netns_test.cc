@@ -122,6 +122,21 @@ void socketStaysAway() {
   expect(namespaceOf(opened.socket->fd()) == inodeOf(sitter.path("net")), "the socket away");
 }
 
+void fileOfElsewhere() {
+  const Sitter sitter(CLONE_NEWNET);
+  if (!sitter.ok()) return skip(notAllowed);
+  const ino_t home = here();
+  const Netns away{sitter.path("net"), {}};
+  const auto opened = netlink::openFile(away, "/proc/thread-self/ns/net", O_RDONLY);
+  expect(!opened.failure, "success");
+  struct stat status = {};
+  expect(::fstat(opened.fd.get(), &status) == 0 && status.st_ino == inodeOf(sitter.path("net")), "the file there");
+  expect(here() == home, "the thread at home");
+  expectEqual(netlink::openFile(away, "/nonexistent", O_RDONLY).failure.error, ENOENT, "errno of a missing file");
+  expectEqual(netlink::openFile({"/nonexistent", {}}, "/", O_RDONLY).failure.error, ENOENT, "errno of no namespace");
+  expect(here() == home, "the thread at home after failures");
+}
+
 void fails(const Netns& netns, int error) {
   const ino_t home = here();
   const NetnsGuard guard(netns);

@@ -87,6 +87,10 @@ test('VIPs and real servers', () => {
   expect(other.exec('ip', '-brief', 'link')).not.toContain('ipvs-rs')
 })
 
+test('connections', () => {
+  expect(run(seeded(), blocks.get('Connections')![0]!)).toEqual(['0'])
+})
+
 test('save and restore', () => {
   const netns = seeded()
   const before = netns.ipvsadm('-Sn')
@@ -186,6 +190,7 @@ test('no snippet is left out', () => {
     ['Drain', 1],
     ['Watch', 1],
     ['VIPs and real servers', 2],
+    ['Connections', 1],
     ['Save and restore', 1],
   ])
 })

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 
 import { expect, test } from 'vitest'
-import { connectionLine, parseConnection } from '../../lib/cli/connections.ts'
 import { changedServers } from '../../lib/cli/impact.ts'
 import { toJson } from '../../lib/cli/json.ts'
 import { largeNumber, listText, type View } from '../../lib/cli/list.ts'
@@ -141,41 +140,6 @@ test('the order of ipvsadm, which takes the difference of two addresses for a si
     7,
   ])
   expect(sortServers([{ ...server, port: 81 }, server])[0]).toBe(server)
-})
-
-test('connections of /proc/net/ip_vs_conn', () => {
-  const four = parseConnection('TCP C6336407 D431 C000020A 0050 0A000002 1F90 ESTABLISHED     893')!
-  expect(four).toEqual({
-    protocol: 'TCP',
-    state: 'ESTABLISHED',
-    expires: 893,
-    source: { address: '198.51.100.7', port: 54321, family: 'ipv4' },
-    virtual: { address: '192.0.2.10', port: 80, family: 'ipv4' },
-    destination: { address: '10.0.0.2', port: 8080, family: 'ipv4' },
-  })
-  expect(connectionLine(four, numeric, true)).toBe(
-    'TCP 14:53  ESTABLISHED 198.51.100.7:54321 192.0.2.10:80      10.0.0.2:8080',
-  )
-  const six = parseConnection(
-    'UDP 20010db8000000000000000000000001 D431 20010db8000000000000000000000002 0035 20010db8000000000000000000000003 0035 UDP         5 sip abc@host',
-  )!
-  expect(six).toMatchObject({
-    source: { address: '2001:db8::1', family: 'ipv6' },
-    engine: 'sip',
-    engineData: 'abc@host',
-  })
-  expect(connectionLine(six, numeric, true)).toBe(
-    'UDP 00:05  UDP         [2001:db8::1]:54321 [2001:db8::2]:53   [2001:db8::3]:53 sip                abc@host',
-  )
-  expect(
-    parseConnection(
-      'UDP 2001:0db8:0000:0000:0000:0000:0000:0001 1 2001:0db8:0000:0000:0000:0000:0000:0002 2 0A000001 3 UDP 5',
-    ),
-  ).toMatchObject({
-    source: { address: '2001:db8::1' },
-    destination: { address: '10.0.0.1', family: 'ipv4' },
-  })
-  expect(parseConnection('')).toBeUndefined()
 })
 
 test('JSON has every digit of a counter', () => {

@@ -27,7 +27,8 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^ipvs$/, /^sync$/],
   [/^text\//],
   [/^save$/, /^restore$/],
-  [/^pause$/, /^kernel-version$/, /^network$/, /^sysctls(-table)?$/, /^changes$/, /^rates$/],
+  [/^connection-line$/],
+  [/^pause$/, /^connections$/, /^kernel-version$/, /^network$/, /^sysctls(-table)?$/, /^changes$/, /^rates$/],
   [/^profile$/],
   [/^route\//], // beside the client of IPVS: links, addresses, announcements
   [/^announce$/, /^real-server-notes$/],
@@ -69,10 +70,10 @@ test('netlink/ knows nothing of IPVS', () => {
   expect(above).toEqual([])
 })
 
-test('only the socket, the files of a namespace and the hashing functions load the addon', () => {
+test('only the socket, files of other namespaces and the hashing functions load the addon', () => {
   expect(imports.filter(({ to, typeOnly }) => to === 'addon' && !typeOnly).map(({ from }) => from)).toEqual([
-    'files',
     'hashing',
+    'netlink/file',
     'netlink/packet',
     'netlink/socket',
   ])
