@@ -3,6 +3,7 @@
 
 import { constants } from 'node:os'
 import { type Command, message as topLevel } from './abi.js'
+import { errnos } from './errno.js'
 import type { ExtendedAck } from './netlink/message.js'
 
 /** Why a call failed; closed, so that a `switch` over it is complete. */
@@ -52,9 +53,14 @@ export interface IpvsErrorDetails {
   readonly cause?: unknown
 }
 
-/** Linux gives two names to some numbers; what stands first in the list is the one that IPVS's sources use. */
-const names = new Map<number, string>([[95, 'EOPNOTSUPP']])
-for (const [name, errno] of Object.entries(constants.errno)) if (!names.has(errno)) names.set(errno, name)
+/**
+ * Linux gives two names to some numbers; ours come first, for IPVS's sources use them. On other systems, where clients
+ * speak to an IPVS in memory, the system's own numbers mean something else.
+ */
+const names = new Map<number, string>(Object.entries(errnos).map(([name, errno]) => [errno, name]))
+if (process.platform === 'linux') {
+  for (const [name, errno] of Object.entries(constants.errno)) if (!names.has(errno)) names.set(errno, name)
+}
 const nameOf = (errno: number): string => names.get(errno) ?? `errno ${errno}`
 
 const brand = Symbol.for('ipvs.IpvsError')

@@ -3,7 +3,7 @@
 
 import * as check from './check.js'
 import type { Director } from './director.js'
-import { knowsScheduler } from './plan/schedulers.js'
+import { type KnowsScheduler, schedulersOf } from './plan/schedulers.js'
 import { applyRules, faultsIn, textIn } from './text/apply.js'
 import type { HostLookup } from './text/endpoint.js'
 import { Foreseen } from './text/foresee.js'
@@ -54,7 +54,7 @@ export const restore = async (
   const daemons = await client.daemons.list({ signal })
   const before = clear || partial ? { services: [] } : await client.snapshot({ signal })
   const { host, count, faults, restart } = await withHosts((lookup) =>
-    review(text, lookup, before, daemons, { clear, partial }),
+    review(text, lookup, before, daemons, { clear, partial, knows: schedulersOf(client) }),
   )
   if (!partial && faults.length > 0) throw new RulesError(faults, 'nothing was changed')
   signal?.throwIfAborted()
@@ -103,18 +103,23 @@ interface Review {
   readonly restart: readonly State[]
 }
 
+interface Terms {
+  readonly clear: boolean
+  readonly partial: boolean
+  readonly knows: KnowsScheduler
+}
+
 /** Reads all lines, and finds those that are wrong or would be refused; changes nothing. */
 const review = (
   text: string,
   host: HostLookup,
   before: Pick<Snapshot, 'services'>,
   daemons: readonly DaemonStatus[],
-  { clear, partial }: { readonly clear: boolean; readonly partial: boolean },
+  { clear, partial, knows }: Terms,
 ): Review => {
   const running = new Set(daemons.map(({ state }) => state))
   const restart = new Set<State>()
   const foreseen = new Foreseen(before, clear ? [] : daemons)
-  const knows = knowsScheduler()
   const textOf = textIn(text)
   const faults: RuleFault[] = []
   let count = 0

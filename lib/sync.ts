@@ -9,6 +9,7 @@ import { Director } from './director.js'
 import { closed } from './errors.js'
 import { gather } from './group.js'
 import { Writer } from './netlink/attr.js'
+import type { OpenSocket } from './netlink/socket.js'
 import { type Operation, type Request, type Runner, repliesOf, type Sync, subjectOf } from './request.js'
 import type { CallOptions } from './types.js'
 
@@ -69,12 +70,19 @@ class SyncRunner implements Sync<Runner> {
 
 const SyncDirector = Director as unknown as new (runner: Sync<Runner>) => Sync<Director>
 
+/** As openOver() of ipvs.ts. Not public. */
+export let openSyncOver: (opener: OpenSocket, options?: OpenOptions) => IpvsSync
+
 /**
  * The IPVS of one network namespace, without promises. A call takes some microseconds, but some 10 to 100 ms where
  * the kernel loads a module or waits for a grace period, and blocks the thread meanwhile.
  */
 export class IpvsSync extends SyncDirector {
   readonly #channel: Channel
+
+  static {
+    openSyncOver = (opener, options = {}) => new IpvsSync(Channel.openSync(options, opener))
+  }
 
   private constructor(channel: Channel) {
     super(new SyncRunner(channel))

@@ -38,5 +38,7 @@ export const isTransportError = (error: unknown): error is TransportError =>
   typeof error === 'object' && error !== null && 'errno' in error && 'syscall' in error
 
 /** Opens a socket; `receiveSize` bounds dump chunks, 0 takes the smallest the kernel makes (one page). */
-export const openSocket = (netns: NetworkNamespace | undefined, receiveSize: number): Socket =>
-  new (addon().Socket)(netns ?? null, receiveSize)
+export type OpenSocket = (netns: NetworkNamespace | undefined, receiveSize: number) => Socket
+
+/** The kernel's. */
+export const openSocket: OpenSocket = (netns, receiveSize) => new (addon().Socket)(netns ?? null, receiveSize)
