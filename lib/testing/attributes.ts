@@ -63,7 +63,7 @@ const passedOver: Rule = () => new Uint8Array(0)
 
 type Rules<T extends Table> = { readonly [K in keyof T]: Rule }
 
-const reader = <T extends Table>(what: string, set: AttributeSet<T>, rules: Rules<T>) => {
+const reader = <T extends Table>(what: string, set: AttributeSet<T>, rules: Rules<T>, explained = false) => {
   return (bytes: Uint8Array): Of<T> | undefined => {
     const found: Record<string, unknown> = {}
     for (const [id, given] of attributesIn(bytes)) {
@@ -71,6 +71,8 @@ const reader = <T extends Table>(what: string, set: AttributeSet<T>, rules: Rule
       if (name === undefined) throw notModelled(`attribute ${id} of a ${what}`)
       const rule = rules[name]!
       const payload = rule(given, `attribute ${name} of a ${what}`)
+      if (payload === undefined && explained)
+        throw notModelled(`what the kernel says of ${name} of a ${what}`)
       if (payload === undefined) return undefined
       if (rule === passedOver) continue
       const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
@@ -114,7 +116,7 @@ export const readDestination = reader('destination', destination, {
   tunnelFlags: fixed(2),
 })
 
-export const readDaemon = reader('daemon', daemon, {
+const daemonRules = {
   state: fixed(4),
   interface: terminated(15),
   syncId: fixed(4),
@@ -123,4 +125,7 @@ export const readDaemon = reader('daemon', daemon, {
   group6: fixed(16),
   port: fixed(2),
   ttl: fixed(1),
-})
+}
+
+/** Of daemons alone the kernel says in words what its policy refuses. */
+export const readDaemon = reader('daemon', daemon, daemonRules, true)

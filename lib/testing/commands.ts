@@ -47,8 +47,9 @@ export type Result = Errno | readonly Answer[]
 
 const done: Result = []
 const INT_MAX = 0x7fffffff
-/** Ticks per second. The kernel counts timeouts in them: persistence in 32 bits, which a long one overruns. */
-const HZ = 250
+/** Ticks per second, which the kernel counts timeouts in: as it was configured. */
+const UINT_MAX = 0xffffffff
+const [SLOWEST, FASTEST] = [100, 1000]
 const VERSION = 0x010201
 const [SERVICE, DESTINATION, DAEMON] = [1, 2, 3]
 const timeoutIds = { timeoutTcp: 4, timeoutTcpFin: 5, timeoutUdp: 6 } as const
@@ -239,7 +240,11 @@ export class Commands {
       Object.entries(timeoutIds).map(([name, id]) => [name, secondsIn(attributes.get(id), name)]),
     )
     const seconds = Object.entries(wanted) as [keyof typeof timeoutIds, number][]
-    if (seconds.some(([, value]) => value > INT_MAX / HZ)) return 'EINVAL'
+    if (seconds.some(([, value]) => value > INT_MAX / SLOWEST)) return 'EINVAL'
+    for (const [name, value] of seconds) {
+      if (value > INT_MAX / FASTEST)
+        throw notModelled(`${name} of ${value} s, which depends on the kernel's HZ,`)
+    }
     for (const [name, value] of seconds) if (value !== 0) this.#timeouts[name] = value
     return undefined
   }
@@ -269,12 +274,13 @@ const secondsIn = (payload: Uint8Array | undefined, name: string): number => {
 const settingsOf = (wire: WireService, before: number): ServiceSettings => {
   const { scheduler = '', engine = '', flags = { value: 0, mask: 0 }, timeout = 0, netmask = 0 } = wire
   const named = (before & ~flags.mask) | (flags.value & flags.mask)
-  const ticks = (BigInt(timeout) * BigInt(HZ)) & 0xffffffffn
+  if (timeout > UINT_MAX / FASTEST)
+    throw notModelled(`persistence of ${timeout} s, which depends on the kernel's HZ,`)
   return {
     scheduler,
     engine,
     flags: (named | serviceFlags.hashed) >>> 0,
-    timeout: Number(ticks / BigInt(HZ)),
+    timeout,
     netmask,
   }
 }

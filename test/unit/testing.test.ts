@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import { constants } from 'node:os'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { commands } from '../../lib/abi.ts'
 import { errnos } from '../../lib/errno.ts'
 import {
@@ -275,9 +275,25 @@ test('what is not modelled is refused by name', async () => {
   refused(send(99, {}), 'command 99')
   refused(send(commands.setConfig, { unknown: 1 }), 'top-level attribute 7')
   refused(send(commands.getService, { service: { unknown: 1 } }), 'attribute 99 of a service')
+  refused(send(commands.setConfig, { timeoutTcp: 3_000_000 }), 'timeoutTcp of 3000000 s')
   refused(send(7, {}, 16), 'controller command 7')
   refused(send(commands.flush, {}, FAMILY, 0), 'asks for no reply')
   expect(send(commands.setConfig, { timeoutTcp: 1 })().length).toBe(36)
+})
+
+test('on a system that is not Linux, errors have the names that they have on Linux', async () => {
+  const platform = Object.getOwnPropertyDescriptor(process, 'platform')!
+  onTestFinished(() => {
+    Object.defineProperty(process, 'platform', platform)
+    vi.resetModules()
+  })
+  Object.defineProperty(process, 'platform', { ...platform, value: 'darwin' })
+  vi.resetModules()
+  const elsewhere = await import('../../lib/testing/index.ts')
+  const ipvs = await elsewhere.memoryIpvs({ ipv6: false }).open()
+  const six = ipvs.services.add({ ...web, address: '2001:db8::1' })
+  await expect(six).rejects.toMatchObject({ code: 'EAFNOSUPPORT', reason: 'family-unsupported' })
+  await expect(ipvs.services.delete(web)).rejects.toMatchObject({ code: 'ESRCH' })
 })
 
 test('errnos are those of Linux', () => {
