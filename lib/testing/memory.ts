@@ -50,11 +50,13 @@ export interface MemoryIpvs {
   /**
    * Makes the kernel refuse a command with an errno, and do nothing.
    * @param times how many times, default 1; Infinity for ever
+   * @throws TypeError or RangeError naming the argument.
    */
   refuse(command: Command, errno: Errno, times?: number): void
   /**
    * Loses the replies to a command and to those sent with it: they fail with reason 'outcome-unknown', and what was
    * to be sent behind them with 'not-sent'.
+   * @throws TypeError or RangeError naming the argument.
    */
   loseReply(command: Command, options?: LossOptions): void
 }

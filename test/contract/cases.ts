@@ -7,9 +7,11 @@ import { directorCases } from './directors.ts'
 import { requestCases } from './requests.ts'
 import { serviceCases } from './services.ts'
 
-export const cases: readonly Case[] = [
-  ...serviceCases,
-  ...destinationCases,
-  ...requestCases,
-  ...directorCases,
-]
+export const groups: Readonly<Record<string, readonly Case[]>> = {
+  services: serviceCases,
+  'real servers': destinationCases,
+  requests: requestCases,
+  directors: directorCases,
+}
+
+export const cases: readonly Case[] = Object.values(groups).flat()
