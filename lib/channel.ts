@@ -13,6 +13,7 @@ import { familyReply, familyRequest } from './netlink/family.js'
 import {
   isTransportError,
   type NetworkNamespace,
+  type OpenSocket,
   openSocket,
   type Socket,
   type TransportError,
@@ -86,8 +87,8 @@ export class Channel {
     this.deadline = deadline
   }
 
-  static async open(options: OpenOptions): Promise<Channel> {
-    const channel = openChannel(options)
+  static async open(options: OpenOptions, opener = openSocket): Promise<Channel> {
+    const channel = openChannel(options, opener)
     const opening = channel.#drive(channel.#resolve())
     if (await settlesWithin(opening, channel.deadline + SLACK)) await opening
     else {
@@ -97,8 +98,8 @@ export class Channel {
     return channel
   }
 
-  static openSync(options: OpenOptions): Channel {
-    const channel = openChannel(options)
+  static openSync(options: OpenOptions, opener = openSocket): Channel {
+    const channel = openChannel(options, opener)
     channel.#driveSync(channel.#resolve())
     return channel
   }
@@ -230,16 +231,16 @@ export class Channel {
 
 const openFields = new Set(['netns', 'deadline'])
 
-const openChannel = (options: OpenOptions): Channel => {
+const openChannel = (options: OpenOptions, opener: OpenSocket): Channel => {
   check.object('options', options)
   check.knownFields('options', options, openFields)
   const { netns, deadline = 10_000 } = options
   check.integer('deadline', deadline, 1, 0x7fffffff)
   if (netns !== undefined && typeof netns !== 'string') check.integer('netns', netns, 0, 0x7fffffff)
   try {
-    const narrow = openSocket(netns, 0)
+    const narrow = opener(netns, 0)
     try {
-      return new Channel(narrow, openSocket(netns, LARGEST_DUMP_CHUNK), deadline)
+      return new Channel(narrow, opener(netns, LARGEST_DUMP_CHUNK), deadline)
     } catch (error) {
       narrow.close()
       throw error

@@ -3,6 +3,7 @@
 
 import { constants } from 'node:os'
 import { type Command, message as topLevel } from './abi.js'
+import { errnos } from './errno.js'
 import type { ExtendedAck } from './netlink/message.js'
 import type { NetworkNamespace, TransportError } from './netlink/socket.js'
 import type { RouteCommand } from './route/abi.js'
@@ -66,9 +67,14 @@ export interface IpvsErrorDetails {
   readonly cause?: unknown
 }
 
-/** Linux gives two names to some numbers; what stands first in the list is the one that IPVS's sources use. */
-const names = new Map<number, string>([[95, 'EOPNOTSUPP']])
-for (const [name, errno] of Object.entries(constants.errno)) if (!names.has(errno)) names.set(errno, name)
+/**
+ * Linux gives two names to some numbers; ours come first, for IPVS's sources use them. On other systems, where clients
+ * speak to an IPVS in memory, the system's own numbers mean something else.
+ */
+const names = new Map<number, string>(Object.entries(errnos).map(([name, errno]) => [errno, name]))
+if (process.platform === 'linux') {
+  for (const [name, errno] of Object.entries(constants.errno)) if (!names.has(errno)) names.set(errno, name)
+}
 export const nameOf = (errno: number): string => names.get(errno) ?? `errno ${errno}`
 
 const brand = Symbol.for('ipvs.IpvsError')

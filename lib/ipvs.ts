@@ -3,11 +3,15 @@
 
 import { Channel, type OpenOptions } from './channel.js'
 import { Director } from './director.js'
+import type { OpenSocket } from './netlink/socket.js'
 import { apply } from './plan/apply.js'
 import { plan } from './plan/plan.js'
 import type { ApplyOptions, ApplyResult, DesiredTable, Plan, PlanOptions } from './plan/types.js'
 import { Queue } from './queue.js'
 import type { CallOptions } from './types.js'
+
+/** Opens a client over other sockets than the kernel's. Not public: for the kernel in memory of testing/. */
+export let openOver: (opener: OpenSocket, options?: OpenOptions) => Promise<Ipvs>
 
 /**
  * The IPVS of one network namespace. Calls return promises and run on the thread pool; those made together are sent
@@ -17,6 +21,10 @@ import type { CallOptions } from './types.js'
  */
 export class Ipvs extends Director {
   readonly #queue: Queue
+
+  static {
+    openOver = async (opener, options = {}) => new Ipvs(new Queue(await Channel.open(options, opener)))
+  }
 
   private constructor(queue: Queue) {
     super(queue)

@@ -3,7 +3,7 @@
 
 import * as check from './check.js'
 import type { Director } from './director.js'
-import { type KnowsScheduler, knowsScheduler } from './plan/schedulers.js'
+import { type KnowsScheduler, schedulersOf } from './plan/schedulers.js'
 import { faultsIn, Script, textIn } from './text/apply.js'
 import type { RuleCommand } from './text/command.js'
 import type { HostLookup } from './text/endpoint.js'
@@ -56,7 +56,7 @@ export const restore = async (
   const daemons = await client.daemons.list({ signal })
   const before = clear || partial ? { services: [] } : await client.snapshot({ signal })
   const { script, count, faults, restart } = await withHosts((lookup) =>
-    review(text, lookup, new Foreseen(before, daemons, clear), partial),
+    review(text, lookup, new Foreseen(before, daemons, clear), { partial, knows: schedulersOf(client) }),
   )
   if (!partial && faults.length > 0) throw new RulesError(faults, 'nothing was changed')
   signal?.throwIfAborted()
@@ -101,9 +101,13 @@ interface Review {
   readonly restart: readonly State[]
 }
 
+interface Terms {
+  readonly partial: boolean
+  readonly knows: KnowsScheduler
+}
+
 /** Reads all lines, and finds those that are wrong or would be refused; changes nothing. */
-const review = (text: string, host: HostLookup, foreseen: Foreseen, partial: boolean): Review => {
-  const knows = knowsScheduler()
+const review = (text: string, host: HostLookup, foreseen: Foreseen, { partial, knows }: Terms): Review => {
   const textOf = textIn(text)
   const script = new Script()
   const faults: RuleFault[] = []

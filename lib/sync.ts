@@ -11,6 +11,7 @@ import { Director } from './director.js'
 import { closed } from './errors.js'
 import { gather } from './group.js'
 import { Writer } from './netlink/attr.js'
+import type { OpenSocket } from './netlink/socket.js'
 import type { Player } from './recording.js'
 import { type Operation, type Request, repliesOf, type Sync, subjectOf } from './request.js'
 import type { Services } from './services.js'
@@ -78,6 +79,9 @@ class SyncRunner implements Sync<Player> {
 
 const SyncDirector = Director as unknown as new (runner: Sync<Player>) => Sync<Director>
 
+/** As openOver() of ipvs.ts. Not public. */
+export let openSyncOver: (opener: OpenSocket, options?: OpenOptions) => IpvsSync
+
 /**
  * The IPVS of one network namespace, without promises. A call takes some microseconds, but some 10 to 100 ms where
  * the kernel loads a module or waits for a grace period, and blocks the thread meanwhile.
@@ -102,6 +106,10 @@ export class IpvsSync extends SyncDirector {
   /** As {@link Director.flush}, without a promise. */
   declare readonly flush: Sync<Director>['flush']
   readonly #channel: Channel
+
+  static {
+    openSyncOver = (opener, options = {}) => new IpvsSync(Channel.openSync(options, opener))
+  }
 
   private constructor(channel: Channel) {
     super(new SyncRunner(channel))

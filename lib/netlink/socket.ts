@@ -42,8 +42,12 @@ export const NETLINK_ROUTE = 0
 const NETLINK_GENERIC = 16
 
 /** Opens a socket; `receiveSize` bounds dump chunks, 0 takes the smallest the kernel makes (one page). */
-export const openSocket = (
+export type OpenSocket = (
   netns: NetworkNamespace | undefined,
   receiveSize: number,
-  protocol = NETLINK_GENERIC,
-): Socket => new (addon().Socket)(netns ?? null, receiveSize, protocol)
+  protocol?: number,
+) => Socket
+
+/** The kernel's. */
+export const openSocket: OpenSocket = (netns, receiveSize, protocol = NETLINK_GENERIC) =>
+  new (addon().Socket)(netns ?? null, receiveSize, protocol)

@@ -5,7 +5,7 @@ import * as check from '../check.js'
 import type { Director } from '../director.js'
 import type { CallOptions, Snapshot } from '../types.js'
 import { compare, type Terms } from './compare.js'
-import { type KnowsScheduler, knowsScheduler } from './schedulers.js'
+import { type KnowsScheduler, schedulersOf } from './schedulers.js'
 import { type ReadService, readTable } from './table.js'
 import type { DesiredTable, Plan, PlanOptions } from './types.js'
 
@@ -82,7 +82,7 @@ export const plan = async (
   { signal, ...options }: PlanOptions & CallOptions = {},
 ): Promise<Plan> => {
   // All that can be wrong with it by itself is said before the kernel is asked.
-  const terms = readPlanOptions(options, knowsScheduler())
+  const terms = readPlanOptions(options, schedulersOf(director))
   const table = read(desired, terms)
   return between(await director.snapshot({ signal }), table, terms)
 }

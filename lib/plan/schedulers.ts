@@ -17,6 +17,17 @@ const read = (path: string): string | undefined => {
   }
 }
 
+/** Clients that do not speak to the kernel of this host: what theirs has. */
+const elsewhere = new WeakMap<object, KnowsScheduler>()
+
+/** From now on this client is asked, and not the files of this host. */
+export const tellSchedulers = (client: object, knows: KnowsScheduler): void => {
+  elsewhere.set(client, knows)
+}
+
+/** Of the kernel that this client speaks to. */
+export const schedulersOf = (client: object): KnowsScheduler => elsewhere.get(client) ?? knowsScheduler()
+
 /**
  * The kernel asks for the module ip_vs_NAME, by that name or an alias. It is not there when it is not loaded and all
  * three lists of installed modules lack it. In a container without the host's /lib/modules nothing is known.

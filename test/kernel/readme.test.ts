@@ -21,7 +21,10 @@ for (const section of readme.split(/^## /m).slice(1)) {
 
 const run = (netns: Namespace, code: string): string[] => {
   const script = join(mkdtempSync(join(tmpdir(), 'readme-')), 'snippet.mjs')
-  writeFileSync(script, code.replaceAll(`'ipvs'`, `'${at('dist/index.js')}'`))
+  const local = code
+    .replaceAll(`'ipvs'`, `'${at('dist/index.js')}'`)
+    .replaceAll(`'ipvs/testing'`, `'${at('dist/testing/index.js')}'`)
+  writeFileSync(script, local)
   return netns.exec(process.execPath, script).trimEnd().split('\n')
 }
 
@@ -97,6 +100,11 @@ test('save and restore', () => {
   const printed = run(netns, blocks.get('Save and restore')![0]!)
   expect(printed).toEqual(expect.arrayContaining(before.trim().split('\n')))
   expect(netns.ipvsadm('-Sn')).toBe(before)
+})
+
+test('unit tests without a kernel', () => {
+  const printed = run(namespace(), blocks.get('Unit tests without a kernel')![0]!)
+  expect([printed[0], ...printed.slice(-2)]).toEqual(['waiting 3', 'drained 0', 'out-of-memory'])
 })
 
 test('whom a change moves', () => {
@@ -192,5 +200,6 @@ test('no snippet is left out', () => {
     ['VIPs and real servers', 2],
     ['Connections', 1],
     ['Save and restore', 1],
+    ['Unit tests without a kernel', 1],
   ])
 })

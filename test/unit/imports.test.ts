@@ -14,7 +14,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^addon$/, /^hashing$/, /^netlink\//, /^files$/], // netlink/ also among itself
   [/^abi$/, /^route\/abi$/],
   [/^wire$/],
-  [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errors$/, /^abort$/, /^late$/],
+  [/^types$/, /^check$/, /^nearest$/, /^address$/, /^errno$/, /^errors$/, /^abort$/, /^late$/],
   [/^model\//],
   [/^rules$/, /^request$/],
   [/^batch$/, /^debug$/, /^channel$/, /^group$/, /^recording$/, /^queue$/],
@@ -38,6 +38,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^drain$/, /^watch$/, /^doctor\//],
   [/^index$/],
   [/^cli\//],
+  [/^testing\//], // a public entry of its own, on the clients; nothing below may know of it
 ]
 
 const layerOf = (file: string): number => layers.findIndex((patterns) => patterns.some((p) => p.test(file)))
@@ -61,6 +62,13 @@ test('every file has its layer', () => {
 test('imports go down', () => {
   const upward = imports.filter(({ from, to }) => layerOf(to) > layerOf(from) || layerOf(to) < 0)
   expect(upward).toEqual([])
+})
+
+test('nothing but testing/ knows of testing/, and it knows neither the command line nor the public index', () => {
+  const isTesting = (file: string): boolean => file.startsWith('testing/')
+  const crossing = imports.filter(({ from, to }) => isTesting(from) !== isTesting(to))
+  expect(crossing.length).toBeGreaterThan(10)
+  expect(crossing.filter(({ to }) => isTesting(to) || to === 'index' || to.startsWith('cli/'))).toEqual([])
 })
 
 test('netlink/ knows nothing of IPVS', () => {
