@@ -9,7 +9,7 @@ export interface Sysctls {
   readonly expireQuiescentTemplate?: boolean | undefined
   /** Connections of a deleted server end at their next packet (Linux 5.9: at once). The kernel's default is false. */
   readonly expireNodestConn?: boolean | undefined
-  /** 0: a client that uses a port again goes to the server that it had before. The kernel's default is 1. */
+  /** 0: a client that uses a port again goes to the server that it had before. The kernel's default is 1. Since Linux 4.1. */
   readonly connReuseMode?: number | undefined
 }
 
