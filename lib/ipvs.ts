@@ -18,6 +18,8 @@ export let openOver: (opener: OpenSocket, options?: OpenOptions) => Promise<Ipvs
  * together, in the order they were made. See {@link Director} for the verbs.
  *
  * One client is safe for any number of concurrent callers. Set UV_THREADPOOL_SIZE where other work fills the pool.
+ *
+ * The kernel has this interface (generic netlink, <linux/ip_vs.h>) since 2.6.28; what came later says so where it stands.
  */
 export class Ipvs extends Director {
   readonly #queue: Queue
