@@ -1,6 +1,6 @@
 // Builds the addon and the TypeScript, and only what changed since the last time.
 // SPDX-License-Identifier: MIT
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { main, newestChange, root, run } from './lib.mjs'
 
@@ -37,9 +37,6 @@ export function nodeHeaders() {
 /** The native addon; true if it had to be built. */
 export async function buildAddon() {
   const inputs = addonInputs()
-  // The loader takes a prebuilt addon first: one that is older than the sources must not be there.
-  const prebuilds = join(root, 'prebuilds')
-  if (newestChange([prebuilds]) < newestChange(inputs)) rmSync(prebuilds, { recursive: true, force: true })
   const done = join(root, 'native/build/Release/.built')
   if (existsSync(join(root, 'native/build/Release/ipvs.node')) && isFresh(done, inputs)) return false
   const start = Date.now()

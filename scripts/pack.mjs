@@ -7,7 +7,7 @@ import { main, root, run } from './lib.mjs'
 import { prebuildAll } from './prebuild.mjs'
 
 /** What `files` in package.json chooses from; builds and dot files lie there too. */
-const copied = ['native', 'kmod', 'schema', 'man', 'completion', 'prebuilds']
+const copied = ['native', 'kmod', 'schema', 'man', 'completion']
 const documents = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']
 
 /** lib/ as it was compiled, without what an earlier build left, and without maps: their sources are not in it. */
@@ -26,7 +26,7 @@ function stageLibrary(folder) {
 /** Returns the path of the tarball. */
 export async function pack({ log = console.log } = {}) {
   await buildLibrary()
-  await prebuildAll({ log })
+  const prebuilt = await prebuildAll({ log })
   const folder = join(root, 'build/package')
   rmSync(folder, { recursive: true, force: true })
   stageLibrary(folder)
@@ -35,6 +35,8 @@ export async function pack({ log = console.log } = {}) {
       recursive: true,
       filter: (path) => !/\/(build|node_modules|\.[^/]*)$/.test(path),
     })
+  for (const place of prebuilt)
+    cpSync(join(place, 'prebuilds'), join(folder, 'prebuilds'), { recursive: true })
   for (const name of documents) cpSync(join(root, name), join(folder, name))
   const answer = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', root], {
     cwd: folder,

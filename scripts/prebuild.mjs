@@ -1,7 +1,7 @@
-// npm run prebuilds: the addon for every platform that the package serves, into prebuilds/, which git ignores.
+// npm run prebuilds: the addon for every platform that the package serves. They go into the tarball, not into the tree.
 // SPDX-License-Identifier: MIT
-import { cpSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { addonInputs, nodeHeaders } from './build.mjs'
 import { main, newestChange, Problem, root, run, which } from './lib.mjs'
 import { checkSymbols } from './symbols.mjs'
@@ -11,18 +11,18 @@ const compilers = {
   x64: { prefix: 'x86_64-linux-gnu-', package: 'g++' },
   arm64: { prefix: 'aarch64-linux-gnu-', package: 'g++-aarch64-linux-gnu' },
 }
-export const platforms = Object.keys(compilers).map((arch) => `linux-${arch}`)
 
-const prebuilds = join(root, 'prebuilds')
-const addonOf = (folder, arch) => join(folder, `prebuilds/linux-${arch}/ipvs.node`)
+/** In build/: prebuilds/ at the top would hide what a developer has just built from the loader. */
+const folderOf = (arch) => join(root, 'build/prebuild', arch)
+const addonOf = (arch) => join(folderOf(arch), `prebuilds/linux-${arch}/ipvs.node`)
 
 /** Builds in a copy of the sources: the developer's own build stays, and two architectures do not meet. */
 async function prebuild(arch) {
   const { prefix } = compilers[arch]
-  const folder = join(root, 'build/prebuild', arch)
+  const folder = folderOf(arch)
   rmSync(folder, { recursive: true, force: true })
-  for (const path of addonInputs().filter((path) => !path.includes('node_modules')))
-    cpSync(path, join(folder, path.slice(root.length)), { preserveTimestamps: true })
+  for (const path of addonInputs().map((path) => relative(root, path)))
+    if (!path.startsWith('node_modules')) cpSync(join(root, path), join(folder, path))
   const headers = nodeHeaders()
   const args = ['--name', 'ipvs', '--napi', '--target', process.versions.node, '--arch', arch, '--strip']
   await run(
@@ -37,30 +37,21 @@ async function prebuild(arch) {
       },
     },
   )
-  return addonOf(folder, arch)
 }
 
-/** All of them or none; nothing if they are newer than the sources. */
+/** Builds those that are older than the sources, and checks all. Returns the folders that have a prebuilds/. */
 export async function prebuildAll({ log = console.log } = {}) {
+  const architectures = Object.keys(compilers)
   const changed = newestChange(addonInputs())
-  const built = Object.keys(compilers).map((arch) => newestChange([addonOf(root, arch)]))
-  if (built.every((time) => time > changed)) return
-  for (const { prefix, package: name } of Object.values(compilers)) {
+  const stale = architectures.filter((arch) => newestChange([addonOf(arch)]) <= changed)
+  for (const { prefix, package: name } of stale.map((arch) => compilers[arch])) {
     if (which(`${prefix}g++`) === undefined)
       throw new Problem(`prebuilds: there is no ${prefix}g++: apt-get install ${name}`)
   }
-  const start = performance.now()
-  const finished = {}
-  for (const arch of Object.keys(compilers)) {
-    finished[arch] = await prebuild(arch)
-    log(`prebuilds: linux-${arch} needs ${(await checkSymbols(finished[arch])).join(', ')} or older`)
-  }
-  rmSync(prebuilds, { recursive: true, force: true })
-  for (const [arch, path] of Object.entries(finished)) {
-    mkdirSync(join(addonOf(root, arch), '..'), { recursive: true })
-    renameSync(path, addonOf(root, arch))
-  }
-  log(`prebuilds: in ${((performance.now() - start) / 1000).toFixed(1)} s`)
+  for (const arch of stale) await prebuild(arch)
+  for (const arch of architectures)
+    log(`prebuilds: linux-${arch} needs ${(await checkSymbols(addonOf(arch))).join(', ')} or older`)
+  return architectures.map(folderOf)
 }
 
-await main(import.meta, () => prebuildAll())
+await main(import.meta, async () => void (await prebuildAll()))

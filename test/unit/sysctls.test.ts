@@ -28,7 +28,7 @@ test('a namespace that is not there is an error with a code', async () => {
   const error = await getSysctl('sloppy_tcp', { netns: '/no/such' }).catch((reason) => reason)
   expect(error).toMatchObject({
     code: 'ENOENT',
-    message: 'cannot enter the network namespace (open: ENOENT)',
+    message: 'cannot enter the network namespace /no/such (open: ENOENT)',
   })
 })
 
