@@ -72,6 +72,14 @@ test('past a failure, or not; operations beside each other, too', async () => {
   expect(socket.messages.length).toBe(512)
 })
 
+test('operations, too, are made so many at a time', async () => {
+  const many = record((director) => {
+    for (let port = 1; port <= 1000; port++) director.services.edit({ ...web(1), port }, { scheduler: 'rr' })
+  })
+  const { made, failed } = await many.play(queueOver(new ScriptedSocket(() => ENOENT)), { goOn: false })
+  expect([made, failed.length]).toEqual([512, 512])
+})
+
 test('other calls neither join it nor are overtaken', async () => {
   const socket = new ScriptedSocket(() => 0)
   const queue = queueOver(socket)
