@@ -84,7 +84,7 @@ export class Batch {
   #replies: DataView = empty
   #answers: (Answer | undefined)[] = []
   #first = 0
-  #closed = false
+  #finished = false
   #sealed = false
   /** For each chunk the index after its last message. */
   #chunks: number[] = []
@@ -107,12 +107,12 @@ export class Batch {
   }
 
   get full(): boolean {
-    return this.#closed || this.#ends.length >= BATCH_MESSAGES
+    return this.#finished || this.#ends.length >= BATCH_MESSAGES
   }
 
   /** Takes nothing more. */
-  close(): void {
-    this.#closed = true
+  finish(): void {
+    this.#finished = true
   }
 
   get chunks(): number {

@@ -75,7 +75,7 @@ export class Queue implements Player {
   }
 
   send(batch: Batch): Promise<void> {
-    batch.close()
+    batch.finish()
     if (this.#closed) batch.fail(({ command, body }) => closed(command, subjectOf(body)))
     else if (this.#stuck) batch.fail(stuck)
     else {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 
 import { Batch } from './batch.js'
-import { Writer } from './netlink/attr.js'
 import type { Operation, Request, Runner, Sync } from './request.js'
 import type { CallOptions } from './types.js'
 
@@ -12,7 +11,7 @@ export interface Player extends Runner {
   send(batch: Batch): Promise<void>
 }
 
-/** Calls that are made one after the other until one needs another kind of step, or the step is full. */
+/** Consecutive calls of one kind, up to 512. */
 type Step =
   | { readonly batch: Batch; readonly operations?: undefined; count: number }
   | { readonly batch?: undefined; readonly operations: Operation<unknown>[]; count: number }
@@ -37,8 +36,8 @@ export interface PlayOptions {
   readonly signal?: CallOptions['signal']
 }
 
-/** What a batch of so many requests needs at most, if they are the usual ones. */
-const BATCH_BYTES = 64 * 1024
+/** As many as a batch has requests. */
+const MOST_OPERATIONS = 512
 
 /** The runner of a director whose calls are to be recorded. Nothing is read, so that only changes can be. */
 export class Recording implements Sync<Runner> {
@@ -48,7 +47,7 @@ export class Recording implements Sync<Runner> {
     const request = make()
     let step = this.#steps.at(-1)
     if (step?.batch === undefined || step.batch.full) {
-      step = { batch: new Batch(false, new Writer(BATCH_BYTES)), count: 0 }
+      step = { batch: new Batch(), count: 0 }
       this.#steps.push(step)
     }
     step.batch.add(request)
@@ -59,7 +58,7 @@ export class Recording implements Sync<Runner> {
   run<T>(make: () => Operation<T>): T {
     const operation = make()
     let step = this.#steps.at(-1)
-    if (step?.operations === undefined) {
+    if (step?.operations === undefined || step.count === MOST_OPERATIONS) {
       step = { operations: [], count: 0 }
       this.#steps.push(step)
     }

@@ -4,7 +4,6 @@
 import type { IpvsSync } from '../sync.js'
 import { commandOf, type RuleCommand } from '../text/command.js'
 import type { HostLookup } from '../text/endpoint.js'
-import { formatSorted } from '../text/format.js'
 import { withHosts } from '../text/hosts.js'
 import { performSync } from '../text/perform.js'
 import { type Given, LineError, scan } from '../text/scan.js'
@@ -13,8 +12,6 @@ import type { ServiceKey, SnapshotService } from '../types.js'
 import { isUnusable } from './failure.js'
 import { type Io, openSync } from './io.js'
 import { toJson } from './json.js'
-import { labelsOf } from './labels.js'
-import { daemonText, listText, views } from './list.js'
 
 /** What ipvsadm exits with when the kernel refuses a change: -1. */
 const REFUSED = 255
@@ -79,7 +76,7 @@ const allServices = (client: IpvsSync, io: Io): readonly SnapshotService[] => {
   return services
 }
 
-const list = (line: Line, io: Io): Promise<number> => {
+const list = async (line: Line, io: Io): Promise<number> => {
   noWords(line)
   const { given, key } = line
   const { values } = given
@@ -97,6 +94,9 @@ const list = (line: Line, io: Io): Promise<number> => {
   const json = has('json')
   if (has('connection')) return connections(line, io)
   if (key === undefined && has('ipv6')) throw new LineError('-6 is for firewall marks (-f)')
+  // Not loaded for a change, which is done in less time than that takes.
+  const { daemonText, listText, views } = await import('./list.js')
+  const { labelsOf } = await import('./labels.js')
   return withTable(line, io, UNREADABLE, async (client) => {
     if (has('timeout')) {
       const timeouts = client.timeouts()
@@ -135,8 +135,10 @@ const connections = async ({ given }: Line, io: Io): Promise<number> => {
   return 0
 }
 
-const save = (line: Line, io: Io): Promise<number> => {
+const save = async (line: Line, io: Io): Promise<number> => {
   noWords(line)
+  const { formatSorted } = await import('../text/format.js')
+  const { labelsOf } = await import('./labels.js')
   return withTable(line, io, UNREADABLE, async (client) => {
     const services = allServices(client, io)
     const names = await labelsOf(services, line.given.values.numeric !== undefined)

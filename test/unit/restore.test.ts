@@ -212,6 +212,14 @@ test('a refusal that could not be foreseen ends it, and is told with how far it 
   expect(error.done).toBe(511)
 })
 
+test('names of hosts are asked for, and the lines then read anew', async () => {
+  const { calls, client } = recorder()
+  await restore(client, '-A -t localhost:80\n-a -t localhost:80 -r 10.0.0.1\n--start-daemon master\n', {
+    clear: true,
+  })
+  expect(calls).toEqual(['stop', 'flush', 'add 127.0.0.1', 'add 127.0.0.1 10.0.0.1', 'start'])
+})
+
 test('wrong arguments', async () => {
   const { client } = recorder()
   await expect(restore(client, 5 as never)).rejects.toThrow('text: expected a string')
