@@ -37,8 +37,13 @@ const take = () => {
   run('ip', 'address', 'replace', `${vip}/32`, 'dev', device)
   announce()
 }
-const leave = () => run('ip', 'address', 'delete', `${vip}/32`, 'dev', device)
+const leave = () => run('ip', 'address', 'flush', 'dev', device, 'to', `${vip}/32`)
 
+leave() // A process that was killed may have left it behind.
+process.on('SIGTERM', () => {
+  leave()
+  process.exit()
+})
 let state = 'standby'
 const become = (next) => {
   if (next === 'active') take()

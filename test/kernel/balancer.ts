@@ -4,9 +4,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 import type { Ipvs, ServiceKey, ServiceSettings } from '../../lib/index.ts'
-import { type Namespace, namespace, open } from './namespace.ts'
+import { makeNamespace, type Namespace, namespace, open } from './namespace.ts'
 
 export const web = { protocol: 'tcp', address: '192.0.2.10', port: 80 } as const
 export const dns = { protocol: 'udp', address: '192.0.2.10', port: 53 } as const
@@ -28,18 +28,25 @@ export const wire = (one: Namespace, oneEnd: string, other: Namespace, otherEnd:
   configure(other, [`link set dev ${otherEnd} up`])
 }
 
-/** A process of peers.mjs in a namespace, ready; it ends with the test. */
-export const peer = async (netns: Namespace, ...args: readonly string[]): Promise<ChildProcess> => {
+const start = async (netns: Namespace, ...args: readonly string[]): Promise<ChildProcess> => {
   const script = fileURLToPath(new URL('peers.mjs', import.meta.url))
   const child = spawn('ip', ['netns', 'exec', netns.name, process.execPath, script, ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const ended = once(child, 'exit')
-  onTestFinished(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
   await once(child, 'message')
+  return child
+}
+
+const stop = async (child: ChildProcess): Promise<void> => {
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** A process of peers.mjs in a namespace, ready; it ends with the test. */
+export const peer = async (netns: Namespace, ...args: readonly string[]): Promise<ChildProcess> => {
+  const child = await start(netns, ...args)
+  onTestFinished(() => stop(child))
   return child
 }
 
@@ -60,6 +67,7 @@ interface Client {
   received(): Promise<number>
   ask(port: number): Promise<string | null>
   stream(perSecond: number, seconds: number): Promise<number>
+  forget(): Promise<void>
 }
 
 /** The verbs of a client in such a process. */
@@ -84,10 +92,16 @@ export interface Network {
   readonly back: Namespace
 }
 
-/** The three namespaces with their addresses; the VIP is the director's, and the servers answer through it. */
-export const network = (): Network => {
-  const [front, director, back] = [namespace(), namespace(), namespace()]
-  wire(front, 'eth0', director, 'front')
+/** The servers' addresses, wherever the link to the director goes. */
+const address = (back: Namespace): void =>
+  configure(
+    back,
+    servers.map((server) => `address add ${server}/32 dev lo`),
+  )
+
+/** Puts a director between the two; the VIP is its, and the servers answer through it. */
+const lay = ({ front, director, back }: Network): void => {
+  wire(director, 'front', front, 'eth0')
   wire(director, 'back', back, 'eth0')
   configure(front, ['address add 192.0.2.2/24 dev eth0'])
   configure(director, [
@@ -96,12 +110,32 @@ export const network = (): Network => {
     'address add 10.0.0.254/24 dev back',
   ])
   director.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0')
-  configure(back, [
-    ...servers.map((address) => `address add ${address}/24 dev eth0`),
-    'route add default via 10.0.0.254',
-  ])
-  return { front, director, back }
+  configure(back, ['route add 10.0.0.0/24 dev eth0', 'route add default via 10.0.0.254'])
 }
+
+/** The three namespaces of a test. */
+export const network = (): Network => {
+  const made = { front: namespace(), director: namespace(), back: namespace() }
+  address(made.back)
+  lay(made)
+  return made
+}
+
+/** The client and the real servers: the processes of a file's first test serve the others too, each with a director of its own. */
+const startEnds = async () => {
+  const [front, back] = [makeNamespace(), makeNamespace()]
+  address(back)
+  const children = await Promise.all([start(front, 'client'), start(back, 'servers', ...servers)])
+  return { front, back, children, client: clientOf(children[0]) }
+}
+let ends: ReturnType<typeof startEnds> | undefined
+afterAll(async () => {
+  if (ends === undefined) return
+  const { front, back, children } = await ends
+  await Promise.all(children.map(stop))
+  front.delete()
+  back.delete()
+})
 
 /** A service with the three servers, each of weight 5, and the network around it. */
 export const balancer = async (
@@ -109,7 +143,14 @@ export const balancer = async (
   settings: ServiceSettings = { scheduler: 'rr' },
   addresses: readonly string[] = servers,
 ): Promise<Balancer> => {
-  const { front, director, back } = network()
+  ends ??= startEnds()
+  const { front, back, client } = await ends
+  const director = namespace()
+  onTestFinished(async () => {
+    await client.forget() // While there is a way for the resets.
+    configure(director, ['link delete front', 'link delete back'])
+  })
+  lay({ front, director, back })
   const ipvs = await open(director.path)
   await Promise.all([
     ipvs.services.add({ ...service, ...settings }),
@@ -117,11 +158,10 @@ export const balancer = async (
       ipvs.destinations.add(service, { ...at(address), forwarding: 'masquerading', weight: 5 }),
     ),
   ])
-  const [, child] = await Promise.all([peer(back, 'servers', ...servers), peer(front, 'client')])
   return {
     ipvs,
     director,
-    client: clientOf(child),
+    client,
     sysctl: (name, value) => void director.exec('sysctl', '-qw', `net.ipv4.vs.${name}=${value}`),
   }
 }

@@ -27,6 +27,10 @@ export class Namespace {
     })
   }
 
+  delete(): void {
+    execFileSync('ip', ['netns', 'delete', this.name])
+  }
+
   ipvsadm(...args: readonly string[]): string {
     return this.exec('ipvsadm', ...args)
   }
@@ -37,14 +41,18 @@ export class Namespace {
   }
 }
 
-/** A namespace that is gone after the test, with `lo` up: else the kernel refuses IPv4 destinations. */
-export const namespace = ({ up = true } = {}): Namespace => {
+/** A namespace, with `lo` up: else the kernel refuses IPv4 destinations. Whoever makes it deletes it. */
+export const makeNamespace = ({ up = true } = {}): Namespace => {
   const made = new Namespace()
   execFileSync('ip', ['netns', 'add', made.name])
-  onTestFinished(() => {
-    execFileSync('ip', ['netns', 'delete', made.name])
-  })
   if (up) execFileSync('ip', ['-n', made.name, 'link', 'set', 'lo', 'up'])
+  return made
+}
+
+/** A namespace that is gone after the test. */
+export const namespace = (options?: { readonly up?: boolean }): Namespace => {
+  const made = makeNamespace(options)
+  onTestFinished(() => made.delete())
   return made
 }
 

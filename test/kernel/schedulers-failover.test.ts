@@ -83,6 +83,10 @@ test('maglev: every connection outlives the director, and its return', limit, as
   expect(await client.talk()).toEqual({ alive: CONNECTIONS + 10, broken: 0 })
   expect(known(directors[0])).toBe(CONNECTIONS + 10)
   expect(left.output).toBe('standby\nactive\n')
+
+  left.kill('SIGTERM') // For maintenance, say.
+  await right.printed(/active\n$/)
+  expect(await client.talk()).toEqual({ alive: CONNECTIONS + 10, broken: 0 })
 })
 
 test('rr: the other director chooses otherwise, and connections break', limit, async () => {
