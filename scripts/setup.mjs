@@ -25,7 +25,7 @@ const always = {
 const forTests = { strace: 'strace', clang: 'clang' }
 /** What it takes to pack for every platform, and to compare the two builds. */
 const forPackage = { 'aarch64-linux-gnu-g++': 'g++-aarch64-linux-gnu', cmake: 'cmake' }
-/** Other platforms to try the package on, beside libstdc++ as an archive, which is no program. */
+/** Other platforms to try the package on. */
 const forPlatforms = { 'qemu-aarch64-static': 'qemu-user-static', 'musl-gcc': 'musl-tools', dkms: 'dkms' }
 /** What building a kernel needs on top, beside libelf-dev, which is no program. */
 const forKernel = { flex: 'flex', bison: 'bison', bc: 'bc' }
@@ -79,21 +79,12 @@ function hasHeaders() {
   )
 }
 
-/** The archive of libstdc++ that a shared library can be made of, in a package that is named after the compiler. */
-async function archivePackages() {
-  if (which('g++') === undefined) return [] // It will be here at the next look.
-  const path = (await run('g++', ['-print-file-name=libstdc++_pic.a'])).toString().trim()
-  const version = (await run('g++', ['-dumpversion'])).toString().trim()
-  return existsSync(path) ? [] : [`libstdc++-${version}-pic`]
-}
-
-/** Packages to install; asking costs next to nothing once all is there. */
-async function missingPackages(purpose) {
+/** Packages to install; looks at files only, so that asking costs nothing once all is there. */
+function missingPackages(purpose) {
   const programs = programsFor[purpose]
   const packages = Object.keys(programs).flatMap((name) => (which(name) ? [] : [programs[name]]))
   if (findBusybox() === undefined) packages.push('busybox-static')
   if (purpose === 'kasan' && !existsSync('/usr/include/gelf.h')) packages.push('libelf-dev')
-  if (purpose === 'platforms') packages.push(...(await archivePackages()))
   const [image, headers] =
     osRelease().ID === 'ubuntu'
       ? ['linux-image-generic', 'linux-headers-generic']
@@ -108,7 +99,7 @@ async function missingPackages(purpose) {
 const aptOptions = ['-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300']
 
 async function installPackages(purpose, log) {
-  const packages = await missingPackages(purpose)
+  const packages = missingPackages(purpose)
   const runtime = purpose === 'test' && !hasClangRuntime()
   if (packages.length === 0 && !runtime) return
   if (which('apt-get') === undefined) {
@@ -134,7 +125,7 @@ async function installPackages(purpose, log) {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
     })
   }
-  const left = [...(await missingPackages(purpose)), kernelProblem()].filter(Boolean)
+  const left = [...missingPackages(purpose), kernelProblem()].filter(Boolean)
   if (purpose === 'test' && !hasClangRuntime()) left.push('libFuzzer for clang')
   if (left.length > 0) throw new Problem(`setup: still missing after the installation: ${left.join(' ')}`)
 }
@@ -152,7 +143,7 @@ export async function installModules(folder, log) {
   writeFileSync(stamp, lock)
 }
 
-/** Installs what is missing for 'test', 'demo', 'platforms' or 'kasan'. Throws a Problem that says what to do if it cannot. */
+/** Installs what is missing for a purpose of `programsFor`. Throws a Problem that says what to do if it cannot. */
 export async function setup({ for: purpose = 'test', log = console.log } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 19)) {

@@ -31,7 +31,10 @@ const gyp = (name: string): Build => {
   const text = readFileSync(join(folder, name, 'native/build/ipvs.target.mk'), 'utf8')
   const list = (variable: string): string[] => {
     const body = new RegExp(`^${variable} := \\\\\\n((?:\\t.*\\n)+)`, 'm').exec(text)?.[1] ?? ''
-    return body.split('\n').flatMap((line) => line.replace(/^\t|\s*\\$/g, '').replaceAll("'", '') || [])
+    return body
+      .split('\n')
+      .map((line) => line.replace(/^\t|\s*\\$/g, '').replaceAll("'", ''))
+      .filter(Boolean)
   }
   return {
     sources: list('OBJS')

@@ -1,9 +1,9 @@
 // import, require and TypeScript's view of the installed package; what it says where there is no addon.
 // SPDX-License-Identifier: MIT
 
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { bareEnvironment, emptyProject, output, root, run } from './tools.ts'
 
 const consumer = inject('consumer')
@@ -43,24 +43,20 @@ test('without an addon: an error that says the platform, what was looked for, an
   const node = (...args: string[]) => run(process.execPath, args, { cwd: project, env })
   const place = join(project, 'node_modules/ipvs')
   renameSync(join(place, 'prebuilds'), join(place, 'hidden'))
-  try {
-    const script =
-      "import('ipvs').then(({ predict }) => predict('msh', [])).catch((error) => console.log(error.code, error.message))"
-    const { stdout } = node('-e', script)
-    expect(stdout).toMatch(/^ERR_IPVS_ADDON no addon for linux-\w+; looked for /)
-    expect(stdout).toContain(`${place}/prebuilds/linux-x64/ipvs.node (not there)`)
-    expect(stdout).toContain(`${place}/native/build/Release/ipvs.node (not there)`)
-    expect(stdout).toContain(`build it from source with: npm --prefix ${place} run build:addon\n`)
-    mkdirSync(join(place, 'prebuilds/linux-x64'), { recursive: true })
-    writeFileSync(join(place, 'prebuilds/linux-x64/ipvs.node'), 'no addon')
-    expect(node('-e', script).stdout).toMatch(/prebuilds\/linux-x64\/ipvs\.node \(.*file too short\)/)
-    // What was built here serves when the other cannot.
-    mkdirSync(join(place, 'native/build/Release'), { recursive: true })
-    cpSync(join(place, 'hidden/linux-x64/ipvs.node'), join(place, 'native/build/Release/ipvs.node'))
-    expect(node('--input-type=module', '-e', `import * as ipvs from 'ipvs'\n${use}`)).toEqual(answer)
-  } finally {
-    rmSync(project, { recursive: true, force: true })
-  }
+  const script =
+    "import('ipvs').then(({ predict }) => predict('msh', [])).catch((error) => console.log(error.code, error.message))"
+  const { stdout } = node('-e', script)
+  expect(stdout).toMatch(/^ERR_IPVS_ADDON no addon for linux-\w+; looked for /)
+  expect(stdout).toContain(`${place}/prebuilds/linux-x64/ipvs.node (not there)`)
+  expect(stdout).toContain(`${place}/native/build/Release/ipvs.node (not there)`)
+  expect(stdout).toContain(`build it from source with: npm --prefix ${place} run build:addon\n`)
+  mkdirSync(join(place, 'prebuilds/linux-x64'), { recursive: true })
+  writeFileSync(join(place, 'prebuilds/linux-x64/ipvs.node'), 'no addon')
+  expect(node('-e', script).stdout).toMatch(/prebuilds\/linux-x64\/ipvs\.node \(.*file too short\)/)
+  // What was built here serves when the other cannot.
+  mkdirSync(join(place, 'native/build/Release'), { recursive: true })
+  cpSync(join(place, 'hidden/linux-x64/ipvs.node'), join(place, 'native/build/Release/ipvs.node'))
+  expect(node('--input-type=module', '-e', `import * as ipvs from 'ipvs'\n${use}`)).toEqual(answer)
 })
 
 const typed = `import { Ipvs, IpvsError, type Service, type ServiceStatus, plan, predict } from 'ipvs'
@@ -79,19 +75,18 @@ export const use = async (): Promise<readonly ServiceStatus[]> => {
 `
 
 describe('a consumer in TypeScript, strict, that checks the declarations of its libraries too', () => {
-  const project = emptyProject('module')
+  const project = emptyProject()
   mkdirSync(join(project, 'node_modules/@types'), { recursive: true })
   symlinkSync(join(consumer, 'node_modules/ipvs'), join(project, 'node_modules/ipvs'))
   for (const name of ['@types/node', 'undici-types'])
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
-  writeFileSync(join(project, 'use.ts'), typed)
+  writeFileSync(join(project, 'use.mts'), typed)
   writeFileSync(join(project, 'use.cts'), typed.replace('await using', 'const'))
-  afterAll(() => rmSync(project, { recursive: true, force: true }))
 
   test.each([
-    ['node16', 'node16', 'use.ts'],
+    ['node16', 'node16', 'use.mts'],
     ['node20', 'node16', 'use.cts'], // The first whose compiler knows that an ES module can be required.
-    ['preserve', 'bundler', 'use.ts'],
+    ['preserve', 'bundler', 'use.mts'],
   ])('module %s, resolution %s: %s', (module, moduleResolution, file) => {
     const config = {
       compilerOptions: {

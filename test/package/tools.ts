@@ -3,9 +3,9 @@
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inject } from 'vitest'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -38,16 +38,19 @@ export const output = (...call: Parameters<typeof run>): string => {
   return stdout
 }
 
-/** An empty project that would like to use the package. */
-export const emptyProject = (type: 'module' | 'commonjs' = 'commonjs'): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'ipvs-consumer-'))
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type }))
+/** An empty project that would like to use the package; removed when all tests are done, as `scratch` is. */
+export const emptyProject = (scratch: string = inject('scratch')): string => {
+  const folder = mkdtempSync(join(scratch, 'project-'))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
   return folder
 }
 
 /** No compiler, no make, no Python in PATH: Node, npm and a shell. No settings of this machine's user. */
-export const bareEnvironment = (node = process.execPath): NodeJS.ProcessEnv => {
-  const folder = mkdtempSync(join(tmpdir(), 'ipvs-path-'))
+export const bareEnvironment = (
+  node = process.execPath,
+  scratch: string = inject('scratch'),
+): NodeJS.ProcessEnv => {
+  const folder = mkdtempSync(join(scratch, 'path-'))
   symlinkSync(realpathSync(node), join(folder, 'node'))
   symlinkSync('/bin/sh', join(folder, 'sh'))
   const settings = { audit: 'false', fund: 'false', update_notifier: 'false', userconfig: '/dev/null' }
@@ -63,6 +66,8 @@ export const npm = (): string => join(output('npm', ['root', '--global']).trim()
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** A folder for what tests leave behind. */
+    readonly scratch: string
     /** The path of the tarball. */
     readonly tarball: string
     /** A project that has it installed, with scripts disabled. */

@@ -3,20 +3,19 @@
 //
 // Alpine has a libstdc++ made for musl; Debian has none, so that one is linked here of the archive that Debian has.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, inject, test } from 'vitest'
 import { output, run } from '../tools.ts'
 import { answer, fetched, imported, required } from './fetch.ts'
 
-const libraries = mkdtempSync(join(tmpdir(), 'ipvs-musl-'))
+const libraries = mkdtempSync(join(inject('scratch'), 'musl-'))
 
 beforeAll(() => {
   const shim = join(import.meta.dirname, 'musl.c')
   output('musl-gcc', ['-shared', '-fPIC', '-O1', '-o', join(libraries, 'shim.so'), shim])
   const part = (name: string): string => output('gcc', [`-print-file-name=${name}`]).trim()
-  const whole = ['-Wl,--whole-archive', part('libstdc++_pic.a'), '-Wl,--no-whole-archive']
+  const whole = ['-Wl,--whole-archive', part('libstdc++.a'), '-Wl,--no-whole-archive']
   const linked = [part('crtbeginS.o'), ...whole, part('libgcc_eh.a'), part('libgcc.a'), part('crtendS.o')]
   const options = [
     '-shared',
@@ -26,7 +25,6 @@ beforeAll(() => {
   ]
   output('gcc', [...options, '-o', join(libraries, 'libstdc++.so.6'), ...linked])
 })
-afterAll(() => rmSync(libraries, { recursive: true, force: true }))
 
 const musl = (...args: string[]) => {
   const bun = fetched('@oven/bun-linux-x64-musl-baseline', '1', 'bin/bun')

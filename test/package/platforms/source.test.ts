@@ -9,22 +9,18 @@ import { answer, required } from './fetch.ts'
 
 test('one command builds it from source', () => {
   const project = emptyProject()
-  try {
-    cpSync(inject('consumer'), project, { recursive: true, verbatimSymlinks: true })
-    rmSync(join(project, 'node_modules/ipvs/prebuilds'), { recursive: true })
-    const call = (script: string) => run(process.execPath, ['-e', script], { cwd: project })
-    const { stdout } = call(
-      "try { require('ipvs').predict('msh', []) } catch ({ message }) { console.log(message) }",
-    )
-    const [program, ...args] = /build it from source with: (.*)$/m.exec(stdout)![1]!.split(' ')
-    // Headers beside node are taken; otherwise node-gyp downloads them.
-    const prefix = resolve(process.execPath, '../..')
-    const headers = existsSync(join(prefix, 'include/node/node_api.h'))
-    const env = { ...process.env, ...(headers && { npm_config_nodedir: prefix }) }
-    output(program!, args, { cwd: project, env })
-    expect(call(required)).toMatchObject(answer)
-    expect(existsSync(join(project, 'node_modules/ipvs/node_modules'))).toBe(false)
-  } finally {
-    rmSync(project, { recursive: true, force: true })
-  }
+  cpSync(inject('consumer'), project, { recursive: true, verbatimSymlinks: true })
+  rmSync(join(project, 'node_modules/ipvs/prebuilds'), { recursive: true })
+  const call = (script: string) => run(process.execPath, ['-e', script], { cwd: project })
+  const { stdout } = call(
+    "try { require('ipvs').predict('msh', []) } catch ({ message }) { console.log(message) }",
+  )
+  const [program, ...args] = /build it from source with: (.*)$/m.exec(stdout)![1]!.split(' ')
+  // Headers beside node are taken; otherwise node-gyp downloads them.
+  const prefix = resolve(process.execPath, '../..')
+  const headers = existsSync(join(prefix, 'include/node/node_api.h'))
+  const env = { ...process.env, ...(headers && { npm_config_nodedir: prefix }) }
+  output(program!, args, { cwd: project, env })
+  expect(call(required)).toMatchObject(answer)
+  expect(existsSync(join(project, 'node_modules/ipvs/node_modules'))).toBe(false)
 })
