@@ -8,6 +8,8 @@ const files = (...names: string[]) => names.map((name) => `test/kernel/${name}.t
 /** What operates a director, and the command line with the README's snippets. */
 const operation = files('plan*', 'reconcile', 'drain', 'watch')
 const cli = files('cli*', 'readme')
+/** What is around IPVS on a machine: sysctls, links, addresses. */
+const setup = files('doctor*', 'sysctls*')
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
 
@@ -26,12 +28,13 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
-          exclude: [schedulers, debug, ...operation, ...cli],
+          exclude: [schedulers, debug, ...operation, ...cli, ...setup],
           ...inMachine,
         },
       },
       { test: { name: 'operation', include: operation, ...inMachine } },
       { test: { name: 'cli', include: cli, ...inMachine } },
+      { test: { name: 'setup', include: setup, ...inMachine } },
       { test: { name: 'schedulers', include: [schedulers], ...inMachine } },
       { test: { name: 'debug', include: [schedulers, debug], ...inMachine } },
     ],

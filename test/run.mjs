@@ -20,7 +20,7 @@ Runs everything: formatting, lint and types; unit tests; the native code under s
 Sets up what is missing.
 
   --only JOB      check, unit, c, kmod, fuzz, asan, operation, kernel, schedulers,
-                  cli or bench; may be repeated
+                  cli, setup or bench; may be repeated
   --kernel WHICH  for the kernel tests: a name of test/vm/kernels.mjs, or see test/vm/run.mjs --help
 `
 
@@ -139,6 +139,7 @@ const machineJobs = {
   kernel: kernelTests,
   schedulers: schedulerTests,
   cli: ({ kernel }) => testsInMachine('cli', { kernel }),
+  setup: ({ kernel }) => testsInMachine('setup', { kernel }),
 }
 
 async function runInTurn(jobs, only, options) {
