@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "files.h"
 #include "socket.h"
 #include "test.h"
 
@@ -122,6 +123,25 @@ void socketStaysAway() {
   expect(namespaceOf(opened.socket->fd()) == inodeOf(sitter.path("net")), "the socket away");
 }
 
+// A new namespace has its own settings, which are no more changed here than read.
+void filesAreThoseOfTheNamespace() {
+  const Sitter sitter(CLONE_NEWNET);
+  if (!sitter.ok()) return skip(notAllowed);
+  const Netns away{sitter.path("net"), {}};
+  const std::string ttl = "/proc/sys/net/ipv4/ip_default_ttl";
+  const auto before = netlink::readFiles({}, {ttl});
+  expectEqual(netlink::writeFile(away, ttl, "77\n").error, 0, "errno");
+  const auto read = netlink::readFiles(away, {ttl, "/nonexistent"});
+  expect(!read.failure && read.files.size() == 2, "an answer for each file");
+  if (read.files.size() != 2) return;
+  expect(read.files[0].text == "77\n", "what was written there");
+  expectEqual(read.files[1].failure.error, ENOENT, "errno of a file that is not there");
+  const auto after = netlink::readFiles({}, {ttl});
+  expect(before.files.size() == 1 && after.files.size() == 1 && before.files[0].text == after.files[0].text,
+         "unchanged at home");
+  expectEqual(netlink::writeFile(away, ttl, "999\n").error, EINVAL, "errno of a value that is refused");
+}
+
 void fails(const Netns& netns, int error) {
   const ino_t home = here();
   const NetnsGuard guard(netns);
@@ -183,6 +203,7 @@ Suite netnsSuite() {
           {{"no namespace asked for", staysAtHome},
            {"there and back, by path and by descriptor", entersAndReturns},
            {"a socket stays where it was opened", socketStaysAway},
+           {"files are those of the namespace", filesAreThoseOfTheNamespace},
            {"what is no network namespace", badNamespaces},
            {"a FIFO does not block", fifoDoesNotBlock},
            {"nobody leaves who cannot come back", noVisitWithoutAWayBack},

@@ -55,6 +55,7 @@ interface Client {
   received(): Promise<number>
   ask(port: number): Promise<string | null>
   stream(perSecond: number, seconds: number): Promise<number>
+  again(port: number): Promise<{ readonly server: string; readonly retransmissions: number }>
 }
 
 const clientOf = (child: ChildProcess): Client =>
