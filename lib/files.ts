@@ -13,8 +13,7 @@ export interface Where {
 
 const names = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]))
 
-/** An error of the addon with a code and a sentence; any other as it is. */
-export const explain = (error: unknown, what: string): Error => {
+const explain = (error: unknown, what: string): Error => {
   const { errno, syscall } = error as { readonly errno?: unknown; readonly syscall?: string }
   if (typeof errno !== 'number') return error as Error
   const code = names.get(errno) ?? `errno ${errno}`
