@@ -21,17 +21,17 @@ const unload = (): void => {
 }
 
 const COUNT = 600
+/** All at the same time, so that each has a port of its own. */
 const datagrams = `const { createSocket } = require('node:dgram')
-for (let i = 0; i < ${COUNT}; i++) {
-  const socket = createSocket('udp4')
-  socket.send('x', 53, '192.0.2.10', () => socket.close())
-}`
+let left = ${COUNT}
+for (let i = left; i > 0; i--)
+  createSocket('udp4').send('x', 53, '192.0.2.10', () => --left === 0 && process.exit())`
 
 /** A director with so many connections. */
 const busy = async (use: (netns: string) => Promise<void>): Promise<void> => {
   const netns = namespace()
-  netns.exec('ip', 'address', 'add', '192.0.2.10/32', 'dev', 'lo')
-  netns.exec('ip', 'route', 'add', 'default', 'dev', 'lo')
+  const lines = ['link add out type dummy', 'link set out arp off up', 'address add 192.0.2.10/32 dev out']
+  for (const line of [...lines, 'route add default dev out']) netns.exec('ip', ...line.split(' '))
   const ipvs = await Ipvs.open({ netns: netns.path })
   const dns = { protocol: 'udp', address: '192.0.2.10', port: 53 } as const
   try {
