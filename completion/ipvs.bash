@@ -35,7 +35,7 @@ _ipvs() {
 
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      plan | apply | drain | undrain | watch | top | connections | save | restore | predict | impact | vip | real-server | dkms) subcommand=$word; break ;;
+      plan | apply | drain | undrain | watch | top | connections | save | restore | predict | impact | vip | real-server | doctor | sysctl | dkms) subcommand=$word; break ;;
     esac
   done
 
@@ -63,6 +63,18 @@ _ipvs() {
       _ipvs_words "$service --remove --add --weight --scheduler -s --sched-flags -b --seed --table-size $everywhere --help" ;;
     vip) _ipvs_words "add remove list announce --interface --create --announce --towards --count --interval --all $everywhere --help" ;;
     real-server) _ipvs_words "add remove status --forwarding --interface $everywhere --help" ;;
+    doctor) _ipvs_words "--shared --real-server-of --scheduler -s $everywhere --help" ;;
+    sysctl)
+      case "${COMP_WORDS[*]:1:COMP_CWORD-1} " in
+        *\ profile\ *) _ipvs_words "direct-return kubernetes --apply --strict-arp --kernel $everywhere --help" ;;
+        *\ get\ *) _ipvs_names /proc/sys/net/ipv4/vs ;;
+        *\ set\ *)
+          _ipvs_names /proc/sys/net/ipv4/vs
+          COMPREPLY=("${COMPREPLY[@]/%/=}")
+          compopt -o nospace 2>/dev/null ;;
+        *) _ipvs_words "list get set profile --apply --strict-arp --kernel $everywhere --help" ;;
+      esac
+      ;;
     dkms) _ipvs_words 'install status remove --kernel --json --help' ;;
     *)
       local commands='--add-service -A --edit-service -E --delete-service -D --clear -C --restore -R --save -S
@@ -89,7 +101,7 @@ _ipvs() {
           if [[ $current == -* ]]; then
             _ipvs_words "$commands $everywhere"
           else
-            _ipvs_words 'plan apply drain undrain watch top connections save restore predict impact vip real-server dkms'
+            _ipvs_words 'plan apply drain undrain watch top connections save restore predict impact vip real-server doctor sysctl dkms'
           fi
           ;;
       esac

@@ -1,10 +1,12 @@
 // The network around a director as the checks see it: links, addresses, and the ways to addresses, in text.
 // SPDX-License-Identifier: MIT
 
+import { getSystemErrorName } from 'node:util'
 import { AF_INET, AF_INET6 } from './abi.js'
 import { bytesOf, formatAddress, parseAddress } from './address.js'
 import type { Where } from './files.js'
 import { readNetwork as read, type WireLink } from './netlink/route.js'
+import { isTransportError } from './netlink/socket.js'
 import type { Family } from './types.js'
 
 export type Link = WireLink
@@ -34,7 +36,10 @@ export interface Network {
 
 const RTN_LOCAL = 2
 
-/** Reads it, with the routes to these addresses. */
+/**
+ * Reads it, with the routes to these addresses.
+ * @throws Error with code and errno when the namespace cannot be entered, or the kernel does not answer.
+ */
 export const readNetwork = async (targets: readonly string[], { netns }: Where = {}): Promise<Network> => {
   const asked = [...new Set(targets)].flatMap((text) => {
     const address = parseAddress(text)
@@ -43,7 +48,12 @@ export const readNetwork = async (targets: readonly string[], { netns }: Where =
   const found = await read(
     netns,
     asked.map(({ bytes }) => bytes),
-  )
+  ).catch((error: unknown) => {
+    if (!isTransportError(error)) throw error
+    const code = getSystemErrorName(-error.errno)
+    const message = `cannot read links, addresses and routes (${error.syscall}: ${code})`
+    throw Object.assign(new Error(message, { cause: error }), { code, errno: -error.errno })
+  })
   const byIndex = new Map(found.links.map((link) => [link.index, link]))
   const text = (bytes: Uint8Array): string => formatAddress(bytes, bytes.length === 4 ? AF_INET : AF_INET6)
   const routes = new Map<string, Route>()

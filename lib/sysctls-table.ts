@@ -12,6 +12,8 @@ export interface SysctlInfo {
 }
 
 const MOST = 2_147_483_647
+/** Of what the kernel keeps as jiffies, whatever its HZ. */
+const MOST_SECONDS = 2_147_483
 
 const flag = (initial: 0 | 1, since: string, meaning: string): SysctlInfo => ({
   default: initial,
@@ -74,8 +76,20 @@ export const sysctls = {
     'a persistent client whose server is quiesced gets another one',
   ),
   ignore_tunneled: flag(0, '4.4', 'do not schedule what arrives in a tunnel, where the director serves too'),
-  lblc_expiration: number(86_400, 1, MOST, '2.6.12', 'lblc: seconds until an unused entry is forgotten'),
-  lblcr_expiration: number(86_400, 1, MOST, '2.6.12', 'lblcr: seconds until an unused entry is forgotten'),
+  lblc_expiration: number(
+    86_400,
+    1,
+    MOST_SECONDS,
+    '2.6.12',
+    'lblc: seconds until an unused entry is forgotten',
+  ),
+  lblcr_expiration: number(
+    86_400,
+    1,
+    MOST_SECONDS,
+    '2.6.12',
+    'lblcr: seconds until an unused entry is forgotten',
+  ),
   nat_icmp_send: flag(
     0,
     '2.6.12',
@@ -112,7 +126,7 @@ export const sysctls = {
     '3.5',
     'synchronisation messages that may wait; the default follows the memory',
   ),
-  sync_refresh_period: number(0, 0, MOST, '3.5', 'seconds between two messages about one connection'),
+  sync_refresh_period: number(0, 0, MOST_SECONDS, '3.5', 'seconds between two messages about one connection'),
   sync_retries: number(0, 0, 3, '3.5', 'how often a message is sent again, sync_refresh_period / 8 apart'),
   sync_sock_size: number(
     0,

@@ -6,7 +6,7 @@ import type { Link, LinkAddress } from '../network.js'
 import { confOf } from '../sysctls.js'
 import type { DestinationStatus, Family } from '../types.js'
 import { OUTSIDE } from './facts.js'
-import { editServer, seen, serverName, servers, some } from './say.js'
+import { addAddress, editServer, isOwn, seen, serverName, servers, some } from './say.js'
 import type { Check, Facts, Finding } from './types.js'
 
 export const loopbackDown: Check = ({ network }) =>
@@ -49,15 +49,26 @@ const linkFor = (facts: Facts, address: string, family: Family): string => {
 export const vipMissing: Check = (facts) => {
   if (facts.shared || facts.daemons.length > 0) return []
   return vipsOf(facts)
-    .filter(({ address }) => facts.network.routes.get(address)?.type !== 'local')
-    .map(({ address, family }) => ({
-      id: 'vip-missing',
-      severity: 'error',
-      evidence: [`${address} is no address of this director`],
-      consequence: 'nobody answers ARP for it, and IPVS does not see packets that are not for an own address',
-      cure: `ip address add ${address}/${family === 'ipv6' ? 128 : 32} dev ${linkFor(facts, address, family)}`,
-      price: 'where keepalived or another program moves the VIP, leave it to that',
-    }))
+    .filter(({ address }) => !isOwn(facts, address))
+    .map(({ address, family }) => {
+      const asleep = facts.network.addresses.find((own) => own.address === address && !own.link.up)?.link.name
+      return {
+        id: 'vip-missing',
+        severity: 'error',
+        evidence: [
+          asleep === undefined
+            ? `${address} is no address of this director`
+            : `${address} is on link ${asleep}, which is down`,
+        ],
+        consequence:
+          'nobody answers ARP for it, and IPVS does not see packets that are not for an own address',
+        cure:
+          asleep === undefined
+            ? addAddress(address, linkFor(facts, address, family))
+            : `ip link set ${asleep} up`,
+        price: 'where keepalived or another program moves the VIP, leave it to that',
+      }
+    })
 }
 
 /** Replies are routed like any packet; on their way in nothing is: ip_vs_nat_xmit() sends as a host does. */

@@ -5,20 +5,18 @@ import { isIPv6 } from 'node:net'
 import type { Link } from '../network.js'
 import { confOf } from '../sysctls.js'
 import { effective, filterFinding, isStrict } from './network.js'
-import { seen } from './say.js'
+import { addAddress, isOwn, seen } from './say.js'
 import type { Check, Facts, Finding } from './types.js'
 
-const host = (vip: string): string => `${vip}/${isIPv6(vip) ? 128 : 32}`
-
-export const vipMissingHere: Check = ({ realServerOf, network }) =>
-  realServerOf
-    .filter((vip) => network.routes.get(vip)?.type !== 'local')
+export const vipMissingHere: Check = (facts) =>
+  facts.realServerOf
+    .filter((vip) => !isOwn(facts, vip))
     .map((vip) => ({
       id: 'vip-missing',
       severity: 'error',
       evidence: [`${vip} is no address of this real server`],
       consequence: 'what the director sends here for the VIP is not taken, or is sent away again',
-      cure: `ip address add ${host(vip)} dev lo`,
+      cure: addAddress(vip, 'lo'),
     }))
 
 /** Links on which neighbours ask. */
@@ -26,7 +24,7 @@ const asked = ({ network }: Facts): readonly Link[] =>
   network.links.filter(({ up, arp, loopback }) => up && arp && !loopback)
 
 const move = (vip: string, prefixLength: number, link: string): string =>
-  `ip address del ${vip}/${prefixLength} dev ${link} && ip address add ${host(vip)} dev lo`
+  `ip address del ${vip}/${prefixLength} dev ${link} && ${addAddress(vip, 'lo')}`
 
 /** Where the VIP is an address of the link itself, nothing but arp_ignore 3 and above keeps it silent. */
 const onLink = (facts: Facts, vip: string, link: Link): Finding[] =>
@@ -47,7 +45,7 @@ const ARP_ALL = 'net.ipv4.conf.all'
 
 export const vipAnswersArp: Check = (facts) =>
   facts.realServerOf.flatMap((vip) => {
-    if (facts.network.routes.get(vip)?.type !== 'local') return []
+    if (!isOwn(facts, vip)) return []
     const direct = asked(facts).flatMap((link) => onLink(facts, vip, link))
     if (direct.length > 0 || isIPv6(vip)) return direct
     return asked(facts)
@@ -67,9 +65,7 @@ export const vipAnswersArp: Check = (facts) =>
   })
 
 export const vipInArpRequests: Check = (facts) => {
-  const vip = facts.realServerOf.find(
-    (each) => !isIPv6(each) && facts.network.routes.get(each)?.type === 'local',
-  )
+  const vip = facts.realServerOf.find((each) => !isIPv6(each) && isOwn(facts, each))
   const link = asked(facts).find(({ name }) => effective(facts, name, 'arp_announce') < 2)
   if (vip === undefined || link === undefined) return []
   return [

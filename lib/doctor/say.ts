@@ -1,6 +1,7 @@
 // How findings name services and servers, and the commands that change them.
 // SPDX-License-Identifier: MIT
 
+import { isIPv6 } from 'node:net'
 import { hostPort, nameOfStatus } from '../objects.js'
 import { numeric, serviceLines } from '../text/format.js'
 import type { DestinationStatus, ServiceStatus, SnapshotService } from '../types.js'
@@ -27,9 +28,22 @@ export const editServer = (service: ServiceStatus, server: DestinationStatus): s
   `ipvs ${serviceLines(service, [server], numeric)[1]!.replace(/^-a/, '-e')}`
 
 /** `-t SERVICE -r SERVER`, as `ipvs drain` takes them. */
-export const serverOptions = (service: ServiceStatus, server: DestinationStatus): string =>
-  / (-[tuf] .*? -r \S+)/.exec(` ${serviceLines(service, [server], numeric)[1]!.replace(/^-a /, '')}`)?.[1] ??
-  ''
+export const serverOptions = (service: ServiceStatus, server: DestinationStatus): string => {
+  const words = serviceLines(service, [server], numeric)[1]!.split(' ')
+  return words.slice(1, words.indexOf('-r') + 2).join(' ')
+}
+
+/** True of an own address; of IPv6 also while the kernel still makes sure that nobody else has it. */
+export const isOwn = ({ network }: Facts, address: string): boolean =>
+  network.routes.get(address)?.type === 'local' ||
+  network.addresses.some((own) => own.address === address && own.family === 'ipv6' && own.link.up)
+
+/** The address alone, as `ip address` takes it. */
+const hostPrefix = (address: string): string => `${address}/${isIPv6(address) ? 128 : 32}`
+
+/** The words that add an address: a VIP is meant to be on several machines, which would end in none having it. */
+export const addAddress = (address: string, link: string): string =>
+  `ip address add ${hostPrefix(address)} dev ${link}${isIPv6(address) ? ' nodad' : ''}`
 
 export interface Served {
   readonly service: SnapshotService

@@ -68,6 +68,7 @@ interface Client {
   ask(port: number): Promise<string | null>
   stream(perSecond: number, seconds: number): Promise<number>
   forget(): Promise<void>
+  again(port: number): Promise<{ readonly server: string; readonly retransmissions: number }>
 }
 
 /** The verbs of a client in such a process. */

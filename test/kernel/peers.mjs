@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -41,6 +42,11 @@ const answer = async (socket, what) => {
   const signal = AbortSignal.timeout(PATIENCE)
   const [data] = await once(socket, what, { signal })
   return String(data).trim()
+}
+
+const synRetransmissions = () => {
+  const [names, values] = readFileSync('/proc/self/net/netstat', 'utf8').split('\n')
+  return Number(values.split(' ')[names.split(' ').indexOf('TCPSynRetrans')])
 }
 
 const openOne = async () => {
@@ -110,6 +116,19 @@ const client = {
   async forget() {
     for (const { socket } of connections) socket.resetAndDestroy()
     connections = []
+  },
+  /**
+   * Connects from this port, which may have been used a moment ago, and closes: the server, and how many SYN were sent
+   * again.
+   */
+  async again(port) {
+    writeFileSync('/proc/sys/net/ipv4/tcp_max_tw_buckets', '0') // or the port would be taken for a minute
+    const before = synRetransmissions()
+    const socket = connect({ host: VIP, port: 80, localPort: port, noDelay: true })
+    const server = await answer(socket, 'data')
+    socket.end()
+    await once(socket, 'close')
+    return { server, retransmissions: synRetransmissions() - before }
   },
   /** Sends so many datagrams a second, from one port, for so many seconds; how many in all. */
   async stream(perSecond, seconds) {

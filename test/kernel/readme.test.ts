@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { ipvs } from './cli-run.ts'
 import { type Namespace, namespace } from './namespace.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
@@ -107,6 +108,31 @@ test('unit tests without a kernel', () => {
   expect([printed[0], ...printed.slice(-2)]).toEqual(['waiting 3', 'drained 0', 'out-of-memory'])
 })
 
+test('doctor and sysctls', () => {
+  const netns = seeded()
+  const printed = run(netns, blocks.get('Doctor and sysctls')![0]!)
+  expect(printed.filter((line) => line.startsWith('error '))).toHaveLength(2)
+  expect(printed.slice(-8)).toEqual(
+    [
+      ...[
+        'conntrack 0 0',
+        'sloppy_tcp 0 1',
+        'sloppy_sctp 0 1',
+        'schedule_icmp 0 1',
+        'expire_nodest_conn 0 1',
+      ],
+      ...['expire_quiescent_template 0 1', 'conn_reuse_mode 1 2'],
+      '1',
+    ].map((line) => (line === '1' ? line : `net.ipv4.vs.${line}`)),
+  )
+  expect(netns.read('/proc/sys/net/ipv4/vs/conn_reuse_mode')).toBe('1\n')
+})
+
+test('what the README shows of ipvs doctor is what it prints', async () => {
+  const [, shown] = /```text\n\$ ipvs doctor\n(.*?)```/s.exec(readme)!
+  expect((await ipvs(seeded(), ['doctor'])).out).toBe(shown)
+})
+
 test('whom a change moves', () => {
   const [, code] = /\n\n((?: {4}[^\n]*\n|\n)*? {4}impact\(before, after\)[^\n]*)/.exec(readme)!
   const printing = code!.replace(/^ {4}/gm, '').replace('impact(before', 'const change = impact(before')
@@ -201,5 +227,6 @@ test('no snippet is left out', () => {
     ['Connections', 1],
     ['Save and restore', 1],
     ['Unit tests without a kernel', 1],
+    ['Doctor and sysctls', 1],
   ])
 })

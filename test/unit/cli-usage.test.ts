@@ -141,6 +141,17 @@ test.each([
   [['watch', '--interval', '10000000000'], 2, 'watch: --interval 10000000000: expected seconds'],
   [['watch', '--interval', '1e10'], 2, 'watch: --interval 1e10: expected seconds'],
   [['watch', '--count', '0'], 2, 'watch: --count 0: expected a number above 0'],
+  [['doctor', 'x'], 2, "doctor: unexpected word 'x'"],
+  [['doctor', '--real-server-of', 'x'], 2, 'doctor: --real-server-of: not an IPv4 or IPv6 address'],
+  [['doctor', '--scheduler', 'a b'], 2, 'doctor: --scheduler: white space'],
+  [['sysctl', 'lst'], 2, "unknown word of sysctl 'lst'; did you mean list?"],
+  [['sysctl', 'get'], 2, 'sysctl: get which? NAME'],
+  [['sysctl', 'get', 'conn_reuse_mod'], 2, "unknown sysctl 'conn_reuse_mod'; did you mean conn_reuse_mode?"],
+  [['sysctl', 'set', 'sloppy_tcp'], 2, 'sysctl: sloppy_tcp: expected NAME=VALUE'],
+  [['sysctl', 'set', 'sloppy_tcp=2'], 2, 'sysctl: sloppy_tcp: expected an integer 0..1, got 2'],
+  [['sysctl', 'set', 'sloppy_tcp=x'], 2, "sysctl: net.ipv4.vs.sloppy_tcp: expected a number, got 'x'"],
+  [['sysctl', 'profile'], 2, "unknown profile ''; known: direct-return, kubernetes"],
+  [['sysctl', 'list', '--apply'], 2, 'sysctl: --apply, --strict-arp and --kernel are for profile'],
   [['predict'], 2, 'predict: which service?'],
   [['predict', '-t', 'x!'], 2, 'predict: --tcp-service x!: not address[:port]'],
   [['predict', '-t', '192.0.2.1:80', '1.2.3.4:x'], 2, '1.2.3.4:x: not address[:port] of a client'],
@@ -306,6 +317,9 @@ test('completion for bash completes', () => {
   expect(complete('restore', '--p')).toEqual(['--partial'])
   expect(complete('--netns', 'x', 'impact', '--rem')).toEqual(['--remove'])
   expect(complete('dkms', 'st')).toEqual(['status'])
+  expect(complete('doctor', '--sh')).toEqual(['--shared'])
+  expect(complete('sysctl', 'pro')).toEqual(['profile'])
+  expect(complete('sysctl', 'profile', 'd')).toEqual(['direct-return'])
 })
 
 test('the man page has no warnings', () => {

@@ -125,10 +125,27 @@ test('a takeover needs sloppy_tcp, and schedule_icmp', () => {
 })
 
 test('a VIP that another director may have is not missed', () => {
-  const network = { ...facts().network, routes: routes({ '192.0.2.10': { type: 'unicast' } }) }
+  const network = {
+    ...facts().network,
+    addresses: [],
+    routes: routes({ '192.0.2.10': { type: 'unicast' } }),
+  }
   expect(ids({ network })).toEqual(['vip-missing'])
   const services = [service(undefined, { scheduler: 'maglev' })]
   expect(ids({ network, services, shared: true, sysctls: { sloppy_tcp: 1, schedule_icmp: 1 } })).toEqual([])
+})
+
+test('a VIP on a link that is down', () => {
+  const asleep = { ...front, up: false }
+  const network = {
+    links: [lo, asleep, back],
+    addresses: [{ link: asleep, address: '192.0.2.10', family: 'ipv4', prefixLength: 32 }],
+    routes: routes({ '192.0.2.10': { type: 'unicast' } }),
+  } as const
+  expect(only({ network })).toMatchObject({
+    evidence: ['192.0.2.10 is on link front, which is down'],
+    cure: 'ip link set front up',
+  })
 })
 
 test('a VIP is to be added to the link of its network, or to that of the default route', () => {
