@@ -5,8 +5,11 @@ import { AF_INET6 } from './abi.js'
 import { bytesOf, formatAddress, parseAddress } from './address.js'
 import type { Family, ForeignProtocol, Protocol } from './types.js'
 
+/** An end of a connection. */
 export interface ConnectionEndpoint {
+  /** IPv4, or IPv6 in the form of RFC 5952. */
   readonly address: string
+  /** 0..65535; 0 where there is none. */
   readonly port: number
 }
 
@@ -20,6 +23,7 @@ export interface Connection {
   readonly client: ConnectionEndpoint
   /** Where the client connects to. Of a template without a port: port 0. */
   readonly virtual: ConnectionEndpoint
+  /** The real server. */
   readonly destination: ConnectionEndpoint
   /** As the kernel writes it: `ESTABLISHED`, `SYN_RECV`, `UDP` …; of templates `NONE` or (since Linux 4.19) `ASSURED`. */
   readonly state: string
@@ -29,8 +33,9 @@ export interface Connection {
   readonly template: boolean
   /** Of a template of a firewall mark. What mark another connection came by the kernel does not say. */
   readonly fwmark?: number
-  /** The persistence engine and what it goes by, such as the Call-ID of SIP; a character for each byte. */
+  /** The persistence engine, such as `sip`, which goes by the Call-ID. */
   readonly engine?: string
+  /** What the persistence engine goes by; a character for each byte. */
   readonly engineData?: string
   /** Only with `origin: true`: made here, or by another director and synchronised to this one. */
   readonly origin?: 'local' | 'synchronised'

@@ -24,6 +24,14 @@ import { openFile } from './netlink/file.js'
 import { isTransportError, type NetworkNamespace } from './netlink/socket.js'
 import type { ServiceKey } from './types.js'
 
+/** A real server, by its address and maybe one of its ports. */
+export interface ConnectionDestination {
+  /** IPv4 or IPv6. */
+  readonly address: string
+  /** 0..65535. Default: any. */
+  readonly port?: number | undefined
+}
+
 /** Which connections; of several settings all have to hold. */
 export interface ConnectionFilter {
   /**
@@ -32,9 +40,10 @@ export interface ConnectionFilter {
    */
   readonly service?: ServiceKey | undefined
   /** Connections to this real server, of whatever service; without a port, to any of its ports. */
-  readonly destination?: { readonly address: string; readonly port?: number | undefined } | undefined
+  readonly destination?: ConnectionDestination | undefined
   /** The client's address; of a template, that of the client's network. */
   readonly client?: string | undefined
+  /** Of this protocol only. */
   readonly protocol?: Connection['protocol'] | undefined
   /** One or several, as the kernel writes them: `ESTABLISHED`, `TIME_WAIT` … */
   readonly state?: string | readonly string[] | undefined

@@ -28,4 +28,5 @@ export const errnos = {
   ETIMEDOUT: 110,
 } as const
 
+/** An errno of Linux that IPVS answers with, by its name. */
 export type Errno = keyof typeof errnos

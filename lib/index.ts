@@ -6,7 +6,12 @@ export type { AnnounceOptions } from './announce.js'
 export type { DestinationChange, FieldChange, FieldChanges, ServiceChange, TableChange } from './changes.js'
 export type { OpenOptions, TransactionContext } from './channel.js'
 export type { Connection, ConnectionEndpoint } from './connection-line.js'
-export { type ConnectionFilter, type ConnectionsOptions, connections } from './connections.js'
+export {
+  type ConnectionDestination,
+  type ConnectionFilter,
+  type ConnectionsOptions,
+  connections,
+} from './connections.js'
 export type { Daemons } from './daemons.js'
 export type { Destinations } from './destinations.js'
 export type { Director } from './director.js'
@@ -52,13 +57,16 @@ export type { Rates } from './rates.js'
 export type {
   ArpSettings,
   RealServerForwarding,
+  RealServerInterface,
   RealServerOptions,
   RealServerStatus,
+  RealServerTunnel,
   SetRealServerOptions,
 } from './real-server.js'
 export * as realServer from './real-server.js'
 export type { Request, Sync } from './request.js'
 export { type Restored, type RestoreOptions, restore } from './restore.js'
+export type { RouteCommand } from './route/abi.js'
 export { save } from './save.js'
 export type { Services } from './services.js'
 export { IpvsSync } from './sync.js'

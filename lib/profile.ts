@@ -7,13 +7,17 @@ import type { Where } from './files.js'
 import { before } from './kernel-version.js'
 import { readSettings, type SettingChange, undoSettings, writeSettings } from './sysctls.js'
 
+/** A sysctl that a profile sets. */
 export interface ProfileEntry {
   /** Full name, such as `net.ipv4.vs.conntrack`. */
   readonly sysctl: string
+  /** As it is written to the sysctl. */
   readonly value: string
+  /** What would happen otherwise. */
   readonly why: string
 }
 
+/** What a profile is made for. */
 export interface ProfileOptions {
   /** The kernel that it is for, as `uname -r` prints it. Default: the running one. */
   readonly kernel?: string | undefined
@@ -113,14 +117,14 @@ const kubernetes: Make = (kernel, strictArp) => [
     : []),
 ]
 
-const profiles = { 'direct-return': directReturn, kubernetes } as const
+const profiles: Readonly<Record<ProfileName, Make>> = { 'direct-return': directReturn, kubernetes }
 
 /**
  * - `direct-return`: directors that share a VIP and choose by consistent hashing (msh, maglev, hrw), with direct routing
  *   or tunneling, so that replies do not pass through them and any of them can take over without synchronisation.
  * - `kubernetes`: what kube-proxy sets in its mode ipvs.
  */
-export type ProfileName = keyof typeof profiles
+export type ProfileName = 'direct-return' | 'kubernetes'
 export const profileNames = Object.keys(profiles) as readonly ProfileName[]
 
 const fields = new Set(['kernel', 'strictArp'])
@@ -152,6 +156,7 @@ export const compareProfile = async (
   })
 }
 
+/** What became of a profile that was set. */
 export interface AppliedProfile {
   /** All of the profile, with what was there before; `before` is null where this kernel has no such sysctl. */
   readonly changes: readonly SettingChange[]

@@ -24,16 +24,18 @@ import { SCOPE_HOST } from './route/abi.js'
 import * as checked from './route/check.js'
 import { deleteAddress, newAddress } from './route/messages.js'
 import { Route } from './route/route.js'
-import type { Family } from './types.js'
+import type { Vip } from './vip.js'
 
 /** How packets come from the director. */
 export type RealServerForwarding = 'direct-routing' | 'tunneling'
 
+/** Where a call acts. */
 export interface RealServerOptions {
   /** Network namespace: a path (/run/netns/NAME, /proc/PID/ns/net) or an open descriptor. Default: the caller's. */
   readonly netns?: NetworkNamespace | undefined
 }
 
+/** How a real server is set up. */
 export interface SetRealServerOptions extends RealServerOptions {
   /** As on the director. Default: direct-routing. With tunneling, direct routing works as well. */
   readonly forwarding?: RealServerForwarding | undefined
@@ -46,21 +48,38 @@ export interface SetRealServerOptions extends RealServerOptions {
 
 /** net.ipv4.conf.INTERFACE.arp_ignore and arp_announce */
 export interface ArpSettings {
+  /** 0..8; 1: requests are answered only for addresses of the interface that they come in on. */
   readonly arpIgnore: number
+  /** 0..2; 2: requests never name an address of another interface. */
   readonly arpAnnounce: number
+}
+
+/** An interface on which nothing is said about the VIPs. */
+export interface RealServerInterface extends ArpSettings {
+  /** Of the interface. */
+  readonly name: string
+  /** What `undo` puts back. */
+  readonly before: ArpSettings
+}
+
+/** A tunnel device that the VIPs' packets come out of. */
+export interface RealServerTunnel {
+  /** `tunl0` or `ip6tnl0`. */
+  readonly name: string
+  /** Whether it takes packets now. */
+  readonly up: boolean
+  /** How it was. */
+  readonly before: TunnelNote['before']
 }
 
 /** How a machine is set up. */
 export interface RealServerStatus {
-  readonly vips: readonly { readonly address: string; readonly family: Family }[]
+  /** The VIPs that this machine takes packets for. */
+  readonly vips: readonly Pick<Vip, 'address' | 'family'>[]
   /** Interfaces whose settings were changed, as they are and as `undo` of the last IPv4 VIP leaves them. */
-  readonly interfaces: readonly (ArpSettings & { readonly name: string; readonly before: ArpSettings })[]
+  readonly interfaces: readonly RealServerInterface[]
   /** Tunnel devices that were set up; `before` of one that was made is absent. */
-  readonly tunnels: readonly {
-    readonly name: string
-    readonly up: boolean
-    readonly before: TunnelNote['before']
-  }[]
+  readonly tunnels: readonly RealServerTunnel[]
 }
 
 const methods = { 'direct-routing': false, tunneling: true } as const

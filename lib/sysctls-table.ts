@@ -1,6 +1,7 @@
 // Every sysctl of IPVS: what it means, its default and range, and the kernel that brought it.
 // SPDX-License-Identifier: MIT
 
+/** What is known of a sysctl. */
 export interface SysctlInfo {
   /** What the kernel starts with; null where it computes that from the machine. */
   readonly default: number | string | readonly [number, number] | null
@@ -8,6 +9,7 @@ export interface SysctlInfo {
   readonly range: readonly [number, number] | null
   /** The Linux that brought it; `2.6.12` is the oldest that is told apart. */
   readonly since: string
+  /** In a few words. */
   readonly meaning: string
 }
 
@@ -33,7 +35,7 @@ const number = (
 const DEFENCE = '0 never, 1 when memory is short (2: it is now), 3 always'
 
 /** By their names under net.ipv4.vs; Documentation/networking/ipvs-sysctl.rst and ip_vs_ctl.c of Linux. */
-export const sysctls = {
+export const sysctls: Readonly<Record<SysctlName, SysctlInfo>> = {
   am_droprate: number(10, 1, MOST, '2.6.12', 'with drop_packet 3, one packet in so many is dropped'),
   amemthresh: number(1024, 0, MOST, '2.6.12', 'pages of free memory below which the defences begin'),
   backup_only: flag(0, '3.9', 'do not schedule while a backup daemon runs here: no loops between directors'),
@@ -142,10 +144,47 @@ export const sysctls = {
     meaning: 'two numbers: a connection is synchronised at packet THRESHOLD of every PERIOD',
   },
   sync_version: number(1, 0, 1, '2.6.38', 'format of synchronisation messages'),
-} as const satisfies Readonly<Record<string, SysctlInfo>>
+}
 
-export type SysctlName = keyof typeof sysctls
+/** A sysctl by its name under net.ipv4.vs. */
+export type SysctlName =
+  | 'am_droprate'
+  | 'amemthresh'
+  | 'backup_only'
+  | 'cache_bypass'
+  | 'conn_lfactor'
+  | 'conn_max'
+  | 'conn_reuse_mode'
+  | 'conntrack'
+  | 'debug_level'
+  | 'drop_entry'
+  | 'drop_packet'
+  | 'est_cpulist'
+  | 'est_nice'
+  | 'expire_nodest_conn'
+  | 'expire_quiescent_template'
+  | 'ignore_tunneled'
+  | 'lblc_expiration'
+  | 'lblcr_expiration'
+  | 'nat_icmp_send'
+  | 'pmtu_disc'
+  | 'run_estimation'
+  | 'schedule_icmp'
+  | 'secure_tcp'
+  | 'sloppy_sctp'
+  | 'sloppy_tcp'
+  | 'snat_reroute'
+  | 'svc_lfactor'
+  | 'sync_persist_mode'
+  | 'sync_ports'
+  | 'sync_qlen_max'
+  | 'sync_refresh_period'
+  | 'sync_retries'
+  | 'sync_sock_size'
+  | 'sync_threshold'
+  | 'sync_version'
 
+/** What a sysctl is read as, and set to. */
 export type SysctlValue<Name extends SysctlName> = Name extends 'sync_threshold'
   ? readonly [threshold: number, period: number]
   : Name extends 'est_cpulist'

@@ -124,9 +124,11 @@ export interface Setting {
 
 /** What became of a setting. */
 export interface SettingChange {
+  /** Full name, such as `net.ipv4.vs.conntrack`. */
   readonly sysctl: string
   /** null where this kernel, or this namespace, has no such sysctl: nothing is changed then. */
   readonly before: string | null
+  /** Its text now. */
   readonly after: string | null
 }
 

@@ -23,10 +23,13 @@ import type { Family } from './types.js'
 
 /** An address that an interface has. */
 export interface Vip {
+  /** IPv4, or IPv6 in the form of RFC 5952. */
   readonly address: string
+  /** Of the address. */
   readonly family: Family
   /** Length of the prefix: 32 or 128 for the address alone. */
   readonly prefix: number
+  /** Its name. */
   readonly interface: string
 }
 
@@ -36,7 +39,9 @@ export interface VipOptions {
   readonly netns?: NetworkNamespace | undefined
 }
 
+/** How an address is bound. */
 export interface AddVipOptions extends VipOptions {
+  /** That gets the address, by name. */
   readonly interface: string
   /** 1..32 or 1..128. Default: 32 or 128, which adds no route to a network. */
   readonly prefix?: number | undefined

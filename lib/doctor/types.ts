@@ -13,6 +13,7 @@ import type { DaemonStatus, SnapshotService } from '../types.js'
  */
 export type Severity = 'error' | 'warning' | 'notice'
 
+/** What a finding is about. */
 export type FindingId =
   /** `lo` is down: the kernel refuses IPv4 real servers. */
   | 'loopback-down'
@@ -55,8 +56,11 @@ export type FindingId =
   /** A real server names a VIP as its own in ARP requests. */
   | 'vip-in-arp-requests'
 
+/** Something that is wrong around IPVS on this machine. */
 export interface Finding {
+  /** Of what kind it is. */
   readonly id: FindingId
+  /** How bad it is. */
   readonly severity: Severity
   /** What was seen: sysctls, files, addresses and links, each with its value. */
   readonly evidence: readonly string[]
@@ -94,6 +98,7 @@ export interface DoctorOptions extends Where {
   readonly realServerOf?: readonly string[] | undefined
   /** Schedulers that are going to be used, beside those that are. */
   readonly schedulers?: readonly string[] | undefined
+  /** From where on something is found; what is not named keeps its default. */
   readonly limits?: Partial<DoctorLimits> | undefined
 }
 

@@ -18,8 +18,11 @@ import { type Counters, type DestinationEntry, destinationIdentity, serviceIdent
 
 /** Connections that a real server is to have; what is absent stays as it is. Each 0..4294967295. */
 export interface Connections {
+  /** Established ones. Default: as before. */
   readonly active?: number | undefined
+  /** Others. Default: as before. */
   readonly inactive?: number | undefined
+  /** Templates of persistence. Default: as before. */
   readonly persistent?: number | undefined
 }
 
