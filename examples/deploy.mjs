@@ -6,7 +6,7 @@
 //
 // COMMAND runs in a shell with SERVER and SERVER_PORT in its environment. The server has to answer HTTP afterwards.
 // When anything fails the deployment ends there: that server stays quiesced, those after it are as they were. A server
-// that has the weight 0 already is left alone: somebody else took it out.
+// that has the weight 0 already is left alone: somebody else took it out. The last one that serves is not touched.
 import { spawnSync } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
 import { drain, Ipvs, undrain } from 'ipvs'
@@ -58,6 +58,9 @@ try {
       console.log(`${server.address}: left alone, its weight is 0`)
       continue
     }
+    const serving = (await ipvs.destinations.list(service)).filter(({ weight }) => weight > 0)
+    if (serving.length < 2)
+      throw new Error(`${server.address}: no other server serves, clients would be refused`)
     await replace(server).catch((error) => {
       const back = `ipvs undrain -t ${vip}:${port} -r ${server.address}:${server.port} -w ${server.weight}`
       throw new Error(`${server.address}: ${error.message}\nWhen it is well again: ${back}`)
