@@ -21,8 +21,8 @@ export interface Gauge {
  * still for a shorter time say nothing, and what a reading adds was counted in no less than that.
  */
 const PERIOD = 2000
-/** The kernel's 2 seconds and ours are not in step. */
-const STILL = 1.5 * PERIOD
+/** The kernel's 2 seconds and ours are not in step. Milliseconds after which the rates of every object are known. */
+export const STILL = 1.5 * PERIOD
 
 const counters = {
   cps: 'conns',

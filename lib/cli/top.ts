@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nextPoint, pause } from '../pause.js'
+import { STILL } from '../rates.js'
 import { atMost, readArguments, readSeconds } from './arguments.js'
 import { unknownWord } from './failure.js'
 import { type Io, type Terminal, withClient } from './io.js'
@@ -23,7 +24,7 @@ key that sorts. Plain lines where the output is no terminal.
 --interval SECONDS   between readings (2)
 --sort KEY           ${sortKeys.join(', ')} (active)
 --filter TEXT        services whose name has this, and real servers whose address has it, or: draining, drained
---once               prints one table with rates, after one interval, and ends
+--once               prints one table when rates are known, after some 4 seconds, and ends
 --json               each reading as JSON, one object a line
 Keys: s and r sort, / filters, d hides real servers, space pauses, arrows, j k g G, PgUp and PgDn scroll, q quits.
 With more than 100 services, connections of those out of sight are read by turns, 100 services at a time.
@@ -92,7 +93,7 @@ const print = async (table: TopTable, io: Io, options: Options): Promise<void> =
     if (io.signal.aborted) return
     const services = await table.read(undefined)
     const at = new Date()
-    if (once && point === 0) continue
+    if (once && performance.now() - start < STILL) continue
     if (json) {
       const shown = arrange(services, view).map(({ top, servers }) => ({
         ...top.status,

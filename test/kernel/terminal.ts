@@ -79,13 +79,13 @@ export class Terminal {
     this.#order({ size: [rows, columns] })
   }
 
-  signal(signal: 'SIGTERM' | 'SIGCONT'): void {
+  signal(signal: 'SIGTERM' | 'SIGCONT' | 'SIGUSR2'): void {
     this.#order({ signal })
   }
 
   /** Waits until the screen is as wanted. */
   async until(wanted: (lines: readonly string[]) => boolean): Promise<readonly string[]> {
-    const deadline = Date.now() + 20_000 * slowness
+    const deadline = Date.now() + 60_000 * slowness
     for (;;) {
       const { lines } = this
       if (wanted(lines)) return lines
