@@ -83,7 +83,7 @@ test('the capture would see a real server that answers: a control without the he
     naive.exec('ip', 'address', 'add', address, 'dev', 'lo')
   }
   const seen = await capture()
-  for (const { address } of families) client.exec('sh', '-c', `ping -c 1 -W 1 ${address} || true`)
+  for (const { address } of families) ask(client, address, 1)
   await seen.until(({ what, target }) => what === 'advertisement' && target === families[1].address)
   await sleep(200)
   const answers = (what: string, address: string) =>
