@@ -92,7 +92,7 @@ export const tunnelFilter: Check = (facts) =>
   facts.realServerOf.length === 0
     ? []
     : facts.network.links
-        .filter(({ hardware, up, name }) => tunnels.includes(hardware) && up && isStrict(facts, name))
+        .filter(({ type, up, name }) => tunnels.includes(type) && up && isStrict(facts, name))
         .map(({ name }) =>
           filterFinding(
             facts,

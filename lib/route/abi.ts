@@ -12,6 +12,8 @@ export const commands = {
   newAddress: 20,
   deleteAddress: 21,
   getAddress: 22,
+  newRoute: 24,
+  getRoute: 26,
 } as const
 
 /** What an error about links, addresses and announcements names as the command. */
@@ -32,6 +34,9 @@ export const IFA_F_NODAD = 0x02
 export const SCOPE_GLOBAL = 0
 export const SCOPE_LINK = 253
 export const SCOPE_HOST = 254
+
+/** RTN_…: the address is one of this machine's own. */
+export const RTN_LOCAL = 2
 
 /** A lifetime without an end. */
 export const FOREVER = 0xffffffff
@@ -81,6 +86,7 @@ const lifetimes: Codec<{ readonly preferred: number; readonly valid: number }> =
 export const linkAttributes = set({
   address: [1, bytes(32)],
   name: [3, text],
+  mtu: [4, u32],
   info: [18, set({ kind: [1, text] })],
   alias: [20, text],
   /** By the number of the address family: AF_INET, AF_INET6. */
@@ -96,4 +102,13 @@ export const addressAttributes = set({
   local: [2, bytes(16)],
   lifetimes: [6, lifetimes],
   flags: [8, u32],
+})
+
+/** RTA_… */
+export const routeAttributes = set({
+  destination: [1, bytes(16)],
+  link: [4, u32],
+  gateway: [5, bytes(16)],
+  metrics: [8, set({ mtu: [2, u32] })],
+  via: [18, bytes(18)],
 })

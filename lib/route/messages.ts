@@ -25,18 +25,25 @@ import {
   IFF_UP,
   linkAttributes,
   type RouteCommand,
+  RTN_LOCAL,
+  routeAttributes,
   type Settings,
 } from './abi.js'
 
-/** struct ifinfomsg and struct ifaddrmsg stand before the attributes. */
+/** struct ifinfomsg, ifaddrmsg and rtmsg stand before the attributes. */
 const LINK_HEADER = 16
 const ADDRESS_HEADER = 8
+const ROUTE_HEADER = 12
+/** So many answers fit the socket's default receive buffer. */
+const CHUNK = 64
 
 export interface RouteRequest {
   readonly command: RouteCommand
   /** What it is about, for errors. */
   readonly subject?: string
   readonly bytes: Uint8Array
+  /** Messages in it. Default 1. */
+  readonly count?: number
 }
 
 const none: Settings = new Map()
@@ -54,6 +61,7 @@ export interface Link {
   /** `dummy`, `ipip` …; undefined of physical ones. */
   readonly kind: string | undefined
   readonly alias: string | undefined
+  readonly mtu: number
   /** Its link-layer address. */
   readonly address: Uint8Array
   readonly ipv4: Settings
@@ -186,6 +194,51 @@ export const deleteAddress = (settings: AddressSettings, where: Link): RouteRequ
 export const listAddresses = (): RouteRequest =>
   message('getAddress', NLM_F_DUMP, undefined, ADDRESS_HEADER, noHeader, addressAttributes, {})
 
+/** How the kernel would send a packet to an address. */
+export interface Way {
+  /** `local`: it is one of this machine's own; `none`: it would refuse to. */
+  readonly type: 'local' | 'unicast' | 'none'
+  /** Of the interface; 0 for none. */
+  readonly index: number
+  readonly gateway: string | undefined
+  /** The route's own, where it has one. */
+  readonly mtu: number | undefined
+}
+
+/** Asks for the ways to addresses of 4 or 16 bytes, at least one. */
+export const findWays = (targets: readonly Uint8Array[]): RouteRequest => {
+  const out = new Writer(64 * targets.length)
+  for (const [i, destination] of targets.entries()) {
+    const start = out.reserve(HEADER + ROUTE_HEADER)
+    out.view.setUint8(start + HEADER, familyOf(destination))
+    out.view.setUint8(start + HEADER + 1, destination.length * 8)
+    routeAttributes.write(out, { destination })
+    end(out, start)
+    const isLast = (i + 1) % CHUNK === 0 || i === targets.length - 1
+    stamp(out.view, start, commands.getRoute, NLM_F_REQUEST | (isLast ? NLM_F_ACK : 0), i + 1)
+  }
+  return { command: 'getRoute', bytes: out.bytes.subarray(0, out.length), count: targets.length }
+}
+
+/** For each of them the way; an errno says that there is none. */
+export const waysIn = (replies: Uint8Array, count: number): readonly Way[] => {
+  const nowhere: Way = { type: 'none', index: 0, gateway: undefined, mtu: undefined }
+  const found: Way[] = Array.from({ length: count }, () => nowhere)
+  const take: Parameters<typeof walk>[1] = (reply, view) => {
+    if (reply.kind !== 'data' || reply.type !== commands.newRoute) return
+    const attributes = routeAttributes.read(view, reply.offset, reply.length)
+    const gateway = attributes.gateway ?? attributes.via?.subarray(2) // `via` begins with its family
+    found[reply.sequence - 1] = {
+      type: view.getUint8(reply.offset - ROUTE_HEADER + 7) === RTN_LOCAL ? 'local' : 'unicast',
+      index: attributes.link ?? 0,
+      gateway: gateway === undefined ? undefined : formatAddress(gateway, familyOf(gateway)),
+      mtu: attributes.metrics?.mtu,
+    }
+  }
+  walk(replies, take, ROUTE_HEADER)
+  return found
+}
+
 /** The links of a dump, in the kernel's order. */
 export const linksIn = (replies: Uint8Array): readonly Link[] => {
   const found: Link[] = []
@@ -193,7 +246,11 @@ export const linksIn = (replies: Uint8Array): readonly Link[] => {
     if (reply.kind !== 'data' || reply.type !== commands.newLink) return
     const header = reply.offset - LINK_HEADER
     const flags = view.getUint32(header + 8, littleEndian)
-    const { address, name, info, alias, families } = linkAttributes.read(view, reply.offset, reply.length)
+    const { address, name, mtu, info, alias, families } = linkAttributes.read(
+      view,
+      reply.offset,
+      reply.length,
+    )
     found.push({
       index: view.getInt32(header + 4, littleEndian),
       name: name ?? '',
@@ -203,6 +260,7 @@ export const linksIn = (replies: Uint8Array): readonly Link[] => {
       arp: (flags & (IFF_NOARP | IFF_LOOPBACK)) === 0,
       kind: info?.kind,
       alias,
+      mtu: mtu ?? 0,
       address: address ?? new Uint8Array(0),
       ipv4: families?.ipv4?.settings ?? none,
       ipv6: families?.ipv6?.settings ?? none,

@@ -14,12 +14,15 @@ import {
 import { routeError, routeFailure, unreadable } from './errors.js'
 import {
   addressesIn,
+  findWays,
   type Link,
   type LinkAddress,
   linksIn,
   listAddresses,
   listLinks,
   type RouteRequest,
+  type Way,
+  waysIn,
 } from './messages.js'
 
 /** A link with many attributes has to fit. */
@@ -55,6 +58,18 @@ export class Route {
     return this.#list(listAddresses(), addressesIn)
   }
 
+  /** How packets to these addresses, of 4 or 16 bytes, would be sent. */
+  async ways(targets: readonly Uint8Array[]): Promise<readonly Way[]> {
+    if (targets.length === 0) return []
+    const request = findWays(targets)
+    const replies = await this.#transact(request)
+    try {
+      return waysIn(replies, targets.length)
+    } catch (error) {
+      throw error instanceof MalformedError ? unreadable(request, error) : error
+    }
+  }
+
   /** Makes one change. */
   async change(request: RouteRequest): Promise<void> {
     await this.#exchange(request)
@@ -72,12 +87,7 @@ export class Route {
   }
 
   async #exchange(request: RouteRequest): Promise<Uint8Array> {
-    let replies: Uint8Array
-    try {
-      replies = await this.#socket.transact(request.bytes, 1, DEADLINE)
-    } catch (error) {
-      throw isTransportError(error) ? routeFailure(request, error) : error
-    }
+    const replies = await this.#transact(request)
     walk(
       replies,
       (reply) => {
@@ -87,6 +97,14 @@ export class Route {
       0,
     )
     return replies
+  }
+
+  async #transact(request: RouteRequest): Promise<Uint8Array> {
+    try {
+      return await this.#socket.transact(request.bytes, request.count ?? 1, DEADLINE)
+    } catch (error) {
+      throw isTransportError(error) ? routeFailure(request, error) : error
+    }
   }
 }
 

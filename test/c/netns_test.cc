@@ -16,7 +16,6 @@
 #include <cstdlib>
 #include <string>
 
-#include "files.h"
 #include "socket.h"
 #include "test.h"
 
@@ -199,7 +198,7 @@ Suite netnsSuite() {
           {{"no namespace asked for", staysAtHome},
            {"there and back, by path and by descriptor", entersAndReturns},
            {"a socket stays where it was opened", socketStaysAway},
-           {"files are those of the namespace", filesAreThoseOfTheNamespace},
+           {"a file of elsewhere", fileOfElsewhere},
            {"what is no network namespace", badNamespaces},
            {"a FIFO does not block", fifoDoesNotBlock},
            {"nobody leaves who cannot come back", noVisitWithoutAWayBack},

@@ -23,14 +23,18 @@ export const link = (name: string, values: Partial<Link> = {}): Link => ({
   name,
   mtu: 1500,
   kind: 'veth',
-  hardware: 1,
+  type: 1,
   up: true,
   loopback: false,
   arp: true,
+  alias: undefined,
+  address: new Uint8Array(6),
+  ipv4: new Map(),
+  ipv6: new Map(),
   ...values,
 })
 
-export const lo = link('lo', { loopback: true, mtu: 65_536, hardware: 772 })
+export const lo = link('lo', { loopback: true, mtu: 65_536, type: 772 })
 export const front = link('front')
 export const back = link('back')
 

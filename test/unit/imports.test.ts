@@ -28,10 +28,10 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^text\//],
   [/^save$/, /^restore$/],
   [/^connection-line$/],
-  [/^pause$/, /^connections$/, /^kernel-version$/, /^network$/, /^sysctls(-table)?$/, /^changes$/, /^rates$/],
+  [/^pause$/, /^connections$/, /^kernel-version$/, /^sysctls(-table)?$/, /^changes$/, /^rates$/],
   [/^profile$/],
   [/^route\//], // beside the client of IPVS: links, addresses, announcements
-  [/^announce$/, /^real-server-notes$/],
+  [/^network$/, /^announce$/, /^real-server-notes$/],
   [/^real-server-machine$/],
   [/^vip$/, /^real-server$/],
   [/^drain-notes$/],
