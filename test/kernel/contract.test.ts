@@ -15,7 +15,6 @@ import { Namespace, namespace } from './namespace.ts'
 /** One for all cases: to make one takes longer than most cases. The table is cleared after each. */
 const netns = new Namespace()
 const recorder = new Recorder()
-const times: number[][] = []
 let kernel: Subject
 let cleaner: IpvsSync
 let options: MemoryOptions
@@ -35,23 +34,15 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  console.log(
-    'TIMES',
-    [0, 1, 2].map((i) => times.reduce((sum, row) => sum + row[i]!, 0)),
-    cleaning,
-  )
   cleaner.close()
   await kernel.close()
   execFileSync('ip', ['netns', 'delete', netns.name])
 })
 
-let cleaning = 0
 const clean = (): void => {
-  const start = performance.now()
   cleaner.flush()
   for (const { state } of cleaner.daemons.list()) cleaner.daemons.stop(state)
   cleaner.setTimeouts({ tcp: 900, tcpFin: 120, udp: 300 })
-  cleaning += performance.now() - start
 }
 
 const inMemory = (given: MemoryOptions): Promise<Subject> => {
@@ -61,23 +52,18 @@ const inMemory = (given: MemoryOptions): Promise<Subject> => {
 
 /** The same case on both; neither may know of the other. */
 const compare = async (one: Case, subject: Subject, given: MemoryOptions): Promise<void> => {
-  const a = performance.now()
   recorder.take()
   const there = await outcomeOf(one, subject)
   const went = recorder.take()
-  const b = performance.now()
   const memory = await inMemory(given)
   const here = await outcomeOf(one, memory)
   const goes = recorder.take()
   await memory.close()
-  const c = performance.now()
   one.check(there)
   one.check(here)
   expect(here).toEqual(there)
   expect(went.length).toBeGreaterThan(0)
   expectSame(goes, went)
-  const d = performance.now()
-  times.push([b - a, c - b, d - c])
 }
 
 /** All cases in a few tests: a test of its own for each would take longer than the case. */
