@@ -1,16 +1,13 @@
 // The code of the README runs as it stands there.
 // SPDX-License-Identifier: MIT
 
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { ipvs } from './cli-run.ts'
 import { type Namespace, namespace } from './namespace.ts'
-
-const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-const readme = readFileSync(at('README.md'), 'utf8')
+import { at, blockWith, readme, shellBlocks, shellIn } from './readme-shell.ts'
 
 /** Blocks of JavaScript under the heading that they stand under. */
 const blocks = new Map<string, string[]>()
@@ -140,44 +137,19 @@ test('whom a change moves', () => {
   expect(run(namespace(), printing + asked)).toEqual(['0 true true'])
 })
 
-/** A folder whose `ipvs`, and `ipvsadm`, are the command line of this checkout. */
-const commands = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'readme-bin-'))
-  writeFileSync(
-    join(folder, 'ipvs'),
-    `#!/bin/sh\nexec ${process.execPath} ${at('dist/cli/main.js')} "$@"\n`,
-    {
-      mode: 0o755,
-    },
-  )
-  symlinkSync('ipvs', join(folder, 'ipvsadm'))
-  return folder
-}
-
-/** Blocks of shell lines: indented, and no JavaScript. */
-const shellBlocks = [...readme.matchAll(/\n\n((?: {4}\S.*\n)+)/g)]
-  .map(([, block]) => block!.replace(/^ {4}/gm, ''))
-  .filter((block) => !/^import /.test(block))
-
-const blockWith = (text: string): string => {
-  const found = shellBlocks.filter((block) => block.includes(text))
-  expect(found.length).toBe(1)
-  return found[0]!
-}
-
 /** Shell lines that are not run here, and why. */
 const elsewhere: readonly (readonly [string, string])[] = [
   ['git clone', 'needs the network; npm test itself begins with setup and build'],
   ['npm run demo', 'boots a machine of its own'],
   ['npm test', 'this is it'],
+  ['real-server add', 'needs the modules: schedulers-pair.test.ts'],
+  ['profile direct-return', 'the same'],
+  ['vip add 192.0.2.10 --interface vips', 'the same'],
+  ['nexthop', 'the same'],
+  ['--interface eth0 --announce', 'the same'],
+  ['doctor --shared', 'the same'],
   ['apt-get install', 'needs the network; what it installs is tested by npm run test:dkms'],
 ]
-
-/** Runs shell lines with our commands in front of all others. */
-const shellIn = (netns: Namespace): ((script: string) => string) => {
-  const folder = commands()
-  return (script) => netns.exec('sh', '-ec', `PATH=${folder}:$PATH; cd ${folder}; ${script}`)
-}
 
 test('the command line in place of ipvsadm', () => {
   const netns = namespace()

@@ -1,0 +1,48 @@
+// The two directors of the README, set up with its lines: clients spread over both, and what is left when one is gone.
+// SPDX-License-Identifier: MIT
+
+import { expect, test } from 'vitest'
+import { ask, lan, serve } from './lan.ts'
+import { blockWith, shellIn } from './readme-shell.ts'
+import './schedulers-modules.ts'
+import { patience } from './slowness.ts'
+
+const VIP = '192.0.2.10'
+
+test('two directors from nothing', { timeout: 60_000 * patience }, async () => {
+  const { machines } = await lan({ client: 2, one: 3, two: 4, a: 21, b: 22 })
+  const { client, one, two, a, b } = machines
+  for (const [server, name] of [
+    [a, 'a'],
+    [b, 'b'],
+  ] as const) {
+    shellIn(server)(blockWith('real-server add'))
+    await serve(server, name)
+  }
+  for (const director of [one, two]) {
+    const shell = shellIn(director)
+    shell(blockWith('profile direct-return'))
+    shell(blockWith('--interface vips'))
+    expect(shell(blockWith('doctor --shared'))).toMatch(/^0 errors, 0 warnings, /m)
+  }
+  client.exec('sysctl', '-qw', 'net.ipv4.fib_multipath_hash_policy=1') // by ports as well: one client uses both
+  shellIn(client)(blockWith('nexthop'))
+  const answers = ask(client, VIP, 40)
+  const [home] = answers
+  expect(['a', 'b']).toContain(home)
+  expect(new Set(answers)).toEqual(new Set([home]))
+  const connections = (director: typeof one): number =>
+    Number(/192\.0\.2\.10:80 +(\d+)/.exec(director.ipvsadm('-Ln', '--stats', '--exact'))![1])
+  expect(connections(one)).toBeGreaterThan(0)
+  expect(connections(two)).toBeGreaterThan(0)
+  expect(connections(one) + connections(two)).toBe(40)
+
+  client.exec('ip', 'route', 'replace', `${VIP}/32`, 'via', '192.0.2.4')
+  one.exec('ip', 'link', 'set', 'eth0', 'down')
+  expect(new Set(ask(client, VIP, 10))).toEqual(new Set([home]))
+
+  // The other way: the VIP is moved, and its neighbours are told.
+  client.exec('ip', 'route', 'delete', `${VIP}/32`)
+  shellIn(two)(`ipvs vip remove ${VIP} --interface vips; ${blockWith('--interface eth0 --announce')}`)
+  expect(new Set(ask(client, VIP, 10))).toEqual(new Set([home]))
+})
