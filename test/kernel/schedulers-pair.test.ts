@@ -10,11 +10,11 @@ import { patience } from './slowness.ts'
 const VIP = '192.0.2.10'
 
 test('two directors from nothing', { timeout: 60_000 * patience }, async () => {
-  const { machines } = await lan({ client: 2, one: 3, two: 4, a: 21, b: 22 })
-  const { client, one, two, a, b } = machines
+  const { machines } = await lan({ client: 2, one: 3, two: 4, first: 21, second: 22 })
+  const { client, one, two, first, second } = machines
   for (const [server, name] of [
-    [a, 'a'],
-    [b, 'b'],
+    [first, 'first'],
+    [second, 'second'],
   ] as const) {
     shellIn(server)(blockWith('real-server add'))
     await serve(server, name)
@@ -29,7 +29,7 @@ test('two directors from nothing', { timeout: 60_000 * patience }, async () => {
   shellIn(client)(blockWith('nexthop'))
   const answers = ask(client, VIP, 40)
   const [home] = answers
-  expect(['a', 'b']).toContain(home)
+  expect(['first', 'second']).toContain(home)
   expect(new Set(answers)).toEqual(new Set([home]))
   const connections = (director: typeof one): number =>
     Number(/192\.0\.2\.10:80 +(\d+)/.exec(director.ipvsadm('-Ln', '--stats', '--exact'))![1])
