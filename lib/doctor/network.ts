@@ -50,25 +50,14 @@ export const vipMissing: Check = (facts) => {
   if (facts.shared || facts.daemons.length > 0) return []
   return vipsOf(facts)
     .filter(({ address }) => !isOwn(facts, address))
-    .map(({ address, family }) => {
-      const asleep = facts.network.addresses.find((own) => own.address === address && !own.link.up)?.link.name
-      return {
-        id: 'vip-missing',
-        severity: 'error',
-        evidence: [
-          asleep === undefined
-            ? `${address} is no address of this director`
-            : `${address} is on link ${asleep}, which is down`,
-        ],
-        consequence:
-          'nobody answers ARP for it, and IPVS does not see packets that are not for an own address',
-        cure:
-          asleep === undefined
-            ? addAddress(address, linkFor(facts, address, family))
-            : `ip link set ${asleep} up`,
-        price: 'where keepalived or another program moves the VIP, leave it to that',
-      }
-    })
+    .map(({ address, family }) => ({
+      id: 'vip-missing',
+      severity: 'error',
+      evidence: [`${address} is no address of this director`],
+      consequence: 'nobody answers ARP for it, and IPVS does not see packets that are not for an own address',
+      cure: addAddress(address, linkFor(facts, address, family)),
+      price: 'where keepalived or another program moves the VIP, leave it to that',
+    }))
 }
 
 /** Replies are routed like any packet; on their way in nothing is: ip_vs_nat_xmit() sends as a host does. */

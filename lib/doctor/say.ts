@@ -36,7 +36,7 @@ export const serverOptions = (service: ServiceStatus, server: DestinationStatus)
 /** True of an own address; of IPv6 also while the kernel still makes sure that nobody else has it. */
 export const isOwn = ({ network }: Facts, address: string): boolean =>
   network.routes.get(address)?.type === 'local' ||
-  network.addresses.some((own) => own.address === address && own.family === 'ipv6' && own.link.up)
+  network.addresses.some((own) => own.address === address && own.family === 'ipv6')
 
 /** The address alone, as `ip address` takes it. */
 const hostPrefix = (address: string): string => `${address}/${isIPv6(address) ? 128 : 32}`

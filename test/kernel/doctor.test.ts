@@ -36,12 +36,6 @@ test('the VIP is not here', async () => {
   expect(cure).toBe(`ip address add ${VIP}/32 dev front`)
 })
 
-test('the link of the VIP is down', async () => {
-  const at = await director()
-  at.ip('link', 'set', 'front', 'down')
-  await at.cures('vip-missing', [`${VIP} is on link front, which is down`])
-})
-
 test('an IPv6 VIP is not here', async () => {
   const at = await director()
   at.ip('address', 'add', '2001:db8::1/64', 'dev', 'front', 'nodad')

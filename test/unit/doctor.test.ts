@@ -135,19 +135,6 @@ test('a VIP that another director may have is not missed', () => {
   expect(ids({ network, services, shared: true, sysctls: { sloppy_tcp: 1, schedule_icmp: 1 } })).toEqual([])
 })
 
-test('a VIP on a link that is down', () => {
-  const asleep = { ...front, up: false }
-  const network = {
-    links: [lo, asleep, back],
-    addresses: [{ link: asleep, address: '192.0.2.10', family: 'ipv4', prefixLength: 32 }],
-    routes: routes({ '192.0.2.10': { type: 'unicast' } }),
-  } as const
-  expect(only({ network })).toMatchObject({
-    evidence: ['192.0.2.10 is on link front, which is down'],
-    cure: 'ip link set front up',
-  })
-})
-
 test('a VIP is to be added to the link of its network, or to that of the default route', () => {
   const cure = (address: string, prefixLength: number) =>
     only({
