@@ -9,6 +9,10 @@ import { onTestFinished } from 'vitest'
 import { type Namespace, namespace } from './namespace.ts'
 
 const script = fileURLToPath(new URL('lan.py', import.meta.url))
+/** The program itself: what stands in front of it on some machines takes longer than the rest. */
+const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+  encoding: 'utf8',
+}).trim()
 
 /** What the switch took from a port: ARP, or neighbour discovery. */
 export interface Seen {
@@ -26,7 +30,7 @@ export class Peer<T> {
   #tell: (() => void) | undefined
 
   constructor(netns: Namespace, ...args: readonly string[]) {
-    this.#child = spawn('ip', ['netns', 'exec', netns.name, 'python3', script, ...args], {
+    this.#child = spawn('ip', ['netns', 'exec', netns.name, python, script, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     createInterface(this.#child.stdout!).on('line', (line) => {
@@ -92,13 +96,15 @@ export const lan = async <Name extends string>(
       'netns',
       middle.name,
     ])
-    middle.exec('ip', 'link', 'set', name, 'master', 'bridge', 'up')
+    execFileSync('ip', ['-n', middle.name, 'link', 'set', name, 'master', 'bridge', 'up'])
     const commands = [
       // Link-local addresses at once; and strict filters, which a tunnel has to live with.
       'sysctl -qw net.ipv6.conf.eth0.accept_dad=0 net.ipv4.conf.all.rp_filter=1',
-      'ip link set eth0 up',
-      `ip address add 192.0.2.${number}/24 dev eth0`,
-      `ip address add 2001:db8::${number}/64 dev eth0 nodad`,
+      'ip -batch - <<.',
+      'link set eth0 up',
+      `address add 192.0.2.${number}/24 dev eth0`,
+      `address add 2001:db8::${number}/64 dev eth0 nodad`,
+      '.',
     ]
     machine.exec('sh', '-ec', commands.join('\n'))
     return [name, machine]
@@ -115,4 +121,4 @@ export const serve = (machine: Namespace, name: string): Promise<Peer<string>> =
 
 /** Who answers so many connections to an address. */
 export const ask = (machine: Namespace, address: string, count: number): readonly (string | null)[] =>
-  JSON.parse(machine.exec('python3', script, 'ask', address, `${count}`))
+  JSON.parse(machine.exec(python, script, 'ask', address, `${count}`))
