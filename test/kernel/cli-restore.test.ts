@@ -168,9 +168,7 @@ test('predict and impact, of the kernel’s own sh', async () => {
   })
 })
 
-type Times = Readonly<
-  Record<'ipvsadm' | 'process' | 'first' | 'later' | 'node' | 'version', readonly number[]>
->
+type Times = Readonly<Record<'ipvsadm' | 'process' | 'first' | 'later' | 'node', readonly number[]>>
 
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!
@@ -179,9 +177,6 @@ test('20,000 lines beside ipvsadm', () => {
   // In a process of its own, without the test runner's instrumentation.
   const script = fileURLToPath(new URL('restore-speed.mjs', import.meta.url))
   const times: Times = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8' }))
-  for (const [name, each] of Object.entries(times)) {
-    console.log(`20,000 lines, ${name}: ${each.map((time) => `${time.toFixed(0)} ms`).join(', ')}`)
-  }
   const faster = (time: number): number => Number((median(times.ipvsadm) / time).toFixed(1))
   const ratios = {
     process: faster(median(times.process)),
