@@ -167,7 +167,7 @@ test('scripts of ipvsadm: by its name, or one file', () => {
   expect(shell(`${link} --version`)).toMatch(/^ipvs /)
   const FILE = '-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 10.0.0.2:80 -m -w 7\n'
   expect(readme).toContain('`ipvs apply FILE`')
-  shell(`printf '${FILE}' > FILE; ipvs apply FILE`)
+  shell(`printf %s '${FILE}' > FILE; ipvs apply FILE`)
   expect(shell('ipvs -Sn')).toBe(FILE)
 })
 
