@@ -1,8 +1,9 @@
 // Direct routing and tunneling, IPv4 and IPv6, set up with vip and realServer alone: traffic, silence, and no trace after undo.
 // SPDX-License-Identifier: MIT
 
+import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type Forwarding, realServer, vip } from '../../lib/index.ts'
 import { ask, lan, serve } from './lan.ts'
 import { type Namespace, namespace, open } from './namespace.ts'
@@ -14,12 +15,17 @@ const families = [
 const methods = ['direct-routing', 'tunneling'] as const
 const numbers = { client: 2, director: 11, one: 21, two: 22 } as const
 
-/** Addresses, links and settings of a namespace, as text. */
+/** Their first devices are in every namespace from then on. */
+beforeAll(() => {
+  execFileSync('modprobe', ['-a', 'ipip', 'ip6_tunnel'])
+})
+
+/** Addresses, links and settings of a namespace, as text. A device that was up once keeps its queue, which is none. */
 const everything = (netns: Namespace): string =>
   netns.exec(
     'sh',
     '-c',
-    'ip address; ip -details link; grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf 2> /dev/null | sort',
+    '{ ip address; ip -details link; } | sed "s/qdisc noop /qdisc noqueue /"; grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf 2> /dev/null | sort',
   )
 
 const distribute = async (
