@@ -1,6 +1,7 @@
 // What a real server needs of the kernel: the device of its VIPs, silence about them, tunnels; set, and put back.
 // SPDX-License-Identifier: MIT
 
+import { familyOf, formatAddress } from './address.js'
 import { IpvsError } from './errors.js'
 import {
   type ArpNote,
@@ -10,15 +11,23 @@ import {
   parseNotes,
   type TunnelNote,
 } from './real-server-notes.js'
-import { ARP_ANNOUNCE, ARP_IGNORE, LONGEST_ALIAS, RP_FILTER, SCOPE_LINK } from './route/abi.js'
-import { deleteLink, type Link, type LinkAddress, newLink, setLink } from './route/messages.js'
+import { ARP_ANNOUNCE, ARP_IGNORE, LONGEST_ALIAS, RP_FILTER, SCOPE_HOST, SCOPE_LINK } from './route/abi.js'
+import {
+  deleteAddress,
+  deleteLink,
+  type Link,
+  type LinkAddress,
+  newAddress,
+  newLink,
+  setLink,
+} from './route/messages.js'
 import type { Route } from './route/route.js'
 import type { Family } from './types.js'
 
 /** Carries the VIPs; its alias keeps what `undo` needs. Nothing else is ever on it. */
 export const DEVICE = 'ipvs-rs'
 
-/** What comes with the modules ipip and ip6_tunnel: it takes packets from any director. */
+/** What comes with the modules ipip and ip6_tunnel: they take packets from any director. */
 const tunnels = { ipv4: { name: 'tunl0', kind: 'ipip' }, ipv6: { name: 'ip6tnl0', kind: 'ip6tnl' } } as const
 /**
  * With these values an interface does not answer for a VIP that is on another one and of host scope; the kernel takes the
@@ -31,7 +40,7 @@ const BEST_SOURCE = 2
 /**
  * A tunneled packet comes from a client, which is reached by another interface: strict filtering (1) would drop it. 2 and
  * not 0, because the greater one of this and of `all` counts, so that 0 would do nothing where `all` is 1. What 2 asks for,
- * a route to the client over any interface, replies need as well.
+ * a route to the client over any interface, replies need as well; and an IPv4 address of the interface (`carriers`).
  */
 const LOOSE = 2
 
@@ -39,7 +48,11 @@ export interface State {
   readonly links: readonly Link[]
   readonly device: Link | undefined
   readonly notes: Notes
+  /** What the device carries. */
   readonly vips: readonly LinkAddress[]
+  /** The IPv4 tunnel, if it is one of the notes, carries them too. */
+  readonly tunnel: Link | undefined
+  readonly tunneled: readonly LinkAddress[]
 }
 
 const foreign = (explanation: string): IpvsError =>
@@ -48,14 +61,18 @@ const foreign = (explanation: string): IpvsError =>
 export const read = async (route: Route): Promise<State> => {
   const [links, addresses] = [await route.links(), await route.addresses()]
   const device = links.find(({ name }) => name === DEVICE)
-  if (device === undefined) return { links, device, notes: noNotes, vips: [] }
+  if (device === undefined)
+    return { links, device, notes: noNotes, vips: [], tunnel: undefined, tunneled: [] }
   if (device.kind !== 'dummy') throw foreign('there is an interface of that name, and it is no dummy device')
   // Without an alias: an earlier call was interrupted just after it had made the device.
   const notes = device.alias === undefined ? noNotes : parseNotes(device.alias)
   if (notes === undefined)
     throw foreign(`there is one that is somebody else's: its alias is '${device.alias}'`)
   const vips = addresses.filter(({ index, scope }) => index === device.index && scope !== SCOPE_LINK)
-  return { links, device, notes, vips }
+  const name = notes.tunnels.find((note) => note.name === tunnels.ipv4.name)?.name
+  const tunnel = links.find((link) => link.name === name)
+  const tunneled = addresses.filter(({ index, scope }) => index === tunnel?.index && scope === SCOPE_HOST)
+  return { links, device, notes, vips, tunnel, tunneled }
 }
 
 const named = (links: readonly Link[], name: string): Link => {
@@ -150,10 +167,42 @@ const unsilence = async (route: Route, link: Link, note: ArpNote): Promise<void>
 }
 
 /** Sets the tunnel device up. */
-export const openTunnel = async (route: Route, { name }: TunnelNote, family: Family): Promise<void> => {
+export const openTunnel = async (route: Route, { name }: TunnelNote, family: Family): Promise<Link> => {
   const link = named(await route.links(), name)
   const ipv4 = family === 'ipv4' ? { ipv4: new Map([[RP_FILTER, LOOSE]]) } : {}
   await route.change(setLink(link, { up: true, ...ipv4 }))
+  return link
+}
+
+/**
+ * Adds the VIP to the device, and before that to an IPv4 tunnel: from an interface without an IPv4 address the kernel takes
+ * nothing where rp_filter is on, be it loose (`no_addr` in __fib_validate_source(), net/ipv4/fib_frontend.c).
+ */
+export const addVip = async (route: Route, bytes: Uint8Array, device: Link, tunnel?: Link): Promise<void> => {
+  const addresses = await route.addresses()
+  const text = formatAddress(bytes, familyOf(bytes))
+  for (const link of tunnel !== undefined && bytes.length === 4 ? [tunnel, device] : [device]) {
+    if (addresses.some(({ index, address }) => index === link.index && address === text)) continue
+    const settings = { bytes, prefix: bytes.length * 8, scope: SCOPE_HOST, deprecated: true }
+    await route.change(newAddress(settings, link))
+  }
+}
+
+/** Takes the VIP from whatever carries it. True if there was anything. */
+export const deleteVip = async (route: Route, bytes: Uint8Array): Promise<boolean> => {
+  const { device, vips, tunnel, tunneled } = await read(route)
+  const text = formatAddress(bytes, familyOf(bytes))
+  let found = false
+  for (const [link, carried] of [
+    [tunnel, tunneled],
+    [device, vips],
+  ] as const) {
+    const vip = carried.find(({ address }) => address === text)
+    if (link === undefined || vip === undefined) continue
+    await route.change(deleteAddress({ bytes, prefix: vip.prefix, scope: vip.scope }, link))
+    found = true
+  }
+  return found
 }
 
 const untunnel = async (route: Route, link: Link, { before, rpFilter }: TunnelNote): Promise<void> => {

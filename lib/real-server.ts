@@ -6,9 +6,11 @@ import * as check from './check.js'
 import { IpvsError } from './errors.js'
 import type { NetworkNamespace } from './netlink/socket.js'
 import {
+  addVip,
   arpOf,
   checkLength,
   DEVICE,
+  deleteVip,
   deviceWith,
   noted,
   openTunnel,
@@ -20,9 +22,7 @@ import {
   tunnelOf,
 } from './real-server-machine.js'
 import type { TunnelNote } from './real-server-notes.js'
-import { SCOPE_HOST } from './route/abi.js'
 import * as checked from './route/check.js'
-import { deleteAddress, newAddress } from './route/messages.js'
 import { Route } from './route/route.js'
 import type { Vip } from './vip.js'
 
@@ -82,6 +82,8 @@ export interface RealServerStatus {
   readonly tunnels: readonly RealServerTunnel[]
 }
 
+const textOf = (bytes: Uint8Array): string => formatAddress(bytes, familyOf(bytes))
+
 const methods = { 'direct-routing': false, tunneling: true } as const
 
 const statusOf = ({ links, notes, vips }: State): RealServerStatus => ({
@@ -120,7 +122,8 @@ const readInterfaces = (names: unknown): readonly string[] | undefined => {
  * - IPv4: nobody but the director may be found under the VIP. Interfaces that speak ARP get arp_ignore 1 and
  *   arp_announce 2, before the VIP is there; `all` stays as it is. IPv6 needs nothing: neighbours are answered only for
  *   addresses of the interface that they ask on.
- * - Tunneling: `tunl0` or `ip6tnl0` is set up, with rp_filter 2 (loose).
+ * - Tunneling: `tunl0` or `ip6tnl0` is set up; `tunl0` with rp_filter 2 (loose) and the VIP, for the kernel takes nothing
+ *   from an interface that filters and has no IPv4 address.
  *
  * What `undo` needs is kept in the alias of `ipvs-rs`. Needs CAP_NET_ADMIN in the namespace.
  * @throws TypeError or RangeError about the arguments.
@@ -144,13 +147,9 @@ export const set = async (vip: string, options: SetRealServerOptions = {}): Prom
       const tunnel = tunneled ? await tunnelOf(route, links, family) : undefined
       const target = await deviceWith(route, device, noted(notes, loud, tunnel))
       for (const link of loud) await silence(route, link)
-      if (tunnel !== undefined) await openTunnel(route, tunnel, family)
-      const text = formatAddress(bytes, familyOf(bytes))
-      if (vips.every(({ address }) => address !== text)) {
-        const settings = { bytes, prefix: bytes.length * 8, scope: SCOPE_HOST, deprecated: true }
-        await route.change(newAddress(settings, target))
-      }
+      await addVip(route, bytes, target, tunnel && (await openTunnel(route, tunnel, family)))
     } catch (error) {
+      if (vips.every((vip) => vip.address !== textOf(bytes))) await deleteVip(route, bytes)
       await tidy(route)
       throw error
     }
@@ -167,17 +166,12 @@ export const undo = async (vip: string, options: RealServerOptions = {}): Promis
   checked.options('options', options, fields)
   const bytes = checked.unicast('vip', vip)
   return Route.with(checked.namespace(options.netns), async (route) => {
-    const { device, vips } = await read(route)
-    const text = formatAddress(bytes, familyOf(bytes))
-    const found = vips.find(({ address }) => address === text)
-    if (found !== undefined && device !== undefined) {
-      await route.change(deleteAddress({ bytes, prefix: found.prefix, scope: found.scope }, device))
-    }
-    if (!(await tidy(route)) && found === undefined) {
+    const found = await deleteVip(route, bytes)
+    if (!(await tidy(route)) && !found) {
       const explanation = `this real server is not set up for it: ${DEVICE} does not have it`
       throw new IpvsError({
         command: 'deleteAddress',
-        subject: text,
+        subject: textOf(bytes),
         reason: 'no-such-address',
         errno: 0,
         explanation,
