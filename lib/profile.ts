@@ -5,7 +5,7 @@ import { release } from 'node:os'
 import * as check from './check.js'
 import type { Where } from './files.js'
 import { before } from './kernel-version.js'
-import { readSettings, type SettingChange, undoSettings, writeSettings } from './sysctls.js'
+import { checkLoaded, readSettings, type SettingChange, undoSettings, writeSettings } from './sysctls.js'
 
 /** A sysctl that a profile sets. */
 export interface ProfileEntry {
@@ -166,12 +166,18 @@ export interface AppliedProfile {
 
 /**
  * Sets a profile: all of it that this kernel has, or nothing. What others set beside it stays.
- * @throws Error with code and errno as setSysctl(): those set before the one that failed have their old values back.
+ * @throws Error with code ENOENT, before anything is changed, where there is no sysctl of IPVS at all, since a director
+ * that is set up in part looks like one that is set up. Error with code and errno as setSysctl(): those set before the one
+ * that failed have their old values back.
  */
 export const applyProfile = async (
   entries: readonly ProfileEntry[],
   where: Where = {},
 ): Promise<AppliedProfile> => {
+  checkLoaded(
+    entries.map(({ sysctl }) => sysctl),
+    where,
+  )
   const changes = writeSettings(entries, { ...where, optional: true })
   return { changes, undo: async () => undoSettings(changes, where) }
 }

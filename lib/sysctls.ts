@@ -138,6 +138,13 @@ const clean = (text: string): string => text.trim().replace(/\s+/g, ' ')
 export const readSettings = (sysctls: readonly string[], where: Where = {}): (string | undefined)[] =>
   readFiles(sysctls.map(pathOf), where).map((text) => (text === undefined ? undefined : clean(text)))
 
+/** Refuses where some of these are of IPVS and none of those is there. */
+export const checkLoaded = (sysctls: readonly string[], where: Where): void => {
+  const ours = sysctls.filter((name) => name.startsWith(PREFIX))
+  if (ours.length > 0 && readSettings(ours, where).every((text) => text === undefined))
+    throw missing(ours[0]!)
+}
+
 /** Refuses a value that cannot be, and a name that is none of net.*. */
 export const checkSetting = ({ sysctl, value }: Setting): void => {
   const short = sysctl.slice(PREFIX.length)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 
 import type { Where } from '../files.js'
+import { Ipvs } from '../ipvs.js'
 import { applyProfile, compareProfile, type ProfileName, profile, profileNames } from '../profile.js'
 import { checkSetting, readSettings, readSysctls, type SettingChange, writeSettings } from '../sysctls.js'
 import { type SysctlName, sysctls } from '../sysctls-table.js'
@@ -21,7 +22,7 @@ other that begins with net. All are set, or none.
 
 list                 the sysctls that this kernel has: value, default, the kernel that brought it, meaning
 profile              what such a director needs, each with its reason, beside what is set now
---apply              set the profile; the last line is the command that takes it back
+--apply              load IPVS and set the profile; the last line is the command that takes it back
 --strict-arp         kubernetes: as kube-proxy's strictARP
 --kernel RELEASE     the profile for another kernel than the running one
 --netns NAME|PATH    in another network namespace
@@ -125,6 +126,8 @@ const showProfile = async (
   atMost('sysctl', more, 0)
   if (!(profileNames as readonly string[]).includes(name)) throw unknownWord('profile', name, profileNames)
   const entries = profile(name as ProfileName, { strictArp: values['strict-arp'], kernel: values.kernel })
+  // IPVS brings its sysctls, and asking for it loads it.
+  if (values.apply) await (await Ipvs.open(openOptions(values.netns))).close()
   const changes = values.apply
     ? (await applyProfile(entries, where)).changes
     : await compareProfile(entries, where)

@@ -1,7 +1,7 @@
 // Sysctls and profiles on the real kernel: every one of this kernel is known, typed, set in its namespace, and undone.
 // SPDX-License-Identifier: MIT
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
@@ -106,6 +106,33 @@ test('a profile is set, shows before and after, and is undone', async () => {
   const after = await readSysctls(where)
   expect(String(after.conn_reuse_mode)).toBe(texts.get('conn_reuse_mode'))
   expect(after.sloppy_tcp).toBe(0)
+})
+
+test('a profile is refused where there is no sysctl of IPVS, with nothing changed', async () => {
+  const { netns } = await fresh()
+  // Another file system in the way, for this one process: its kernel seems to lack them all.
+  const hidden = 'mount -t tmpfs none /proc/sys/net/ipv4/vs && exec "$@"'
+  const command = ['sysctl', 'profile', 'kubernetes', '--apply']
+  const argv = [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    hidden,
+    'sh',
+    process.execPath,
+    'dist/cli/main.js',
+    ...command,
+  ]
+  const { status, stdout, stderr } = spawnSync('ip', ['netns', 'exec', netns.name, ...argv], {
+    encoding: 'utf8',
+  })
+  expect({ status, stdout, stderr }).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'ipvs: no sysctl net.ipv4.vs.conntrack here (since Linux 2.6.37; is ip_vs loaded?)\n',
+  })
+  expect(netns.read('/proc/sys/net/ipv4/ip_forward')).toBe('0\n')
 })
 
 test('all or none: where the kernel refuses one, those before it are as they were', async () => {
