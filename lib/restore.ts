@@ -18,7 +18,8 @@ export interface RestoreOptions extends CallOptions {
   readonly partial?: boolean | undefined
   /**
    * Put the text in the place of what is there: delete every service first, whoever made it, and stop the daemons
-   * that the text starts. Default false: the lines are added to the table.
+   * that the text starts. Default false: the lines are added to the table. A text without lines to carry out is
+   * refused, for it is more likely a failure of what should have written it than an empty table: see flush().
    */
   readonly clear?: boolean | undefined
 }
@@ -59,6 +60,9 @@ export const restore = async (
     review(text, lookup, new Foreseen(before, daemons, clear), { partial, knows: schedulersOf(client) }),
   )
   if (!partial && faults.length > 0) throw new RulesError(faults, 'nothing was changed')
+  // What failed to write a table has written nothing: not a reason to delete another.
+  if (clear && script.length === 0)
+    throw new RulesError(faults, 'no line to put in the place of the table: nothing was changed')
   signal?.throwIfAborted()
   if (clear) await empty(client, restart, count)
   const { done, refusals } = await script.run(client, { goOn: partial, signal })

@@ -138,6 +138,7 @@ const tableOfLines = async (text: string, leftOut: Set<string>): Promise<Desired
  */
 export const readDesired = async (io: Io, file: string | undefined): Promise<DesiredTable | Plan> => {
   const text = await readFileOrInput(io, file)
+  if (text.trim() === '') throw new Failure('the desired table is empty; if that is meant: {"services": []}')
   const leftOut = new Set<string>()
   const desired = /^\s*[[{]/.test(text) ? tableOfJson(text, leftOut) : await tableOfLines(text, leftOut)
   const told = [...leftOut].filter((field) => field === 'timeouts' || field === 'daemons')

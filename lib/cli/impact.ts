@@ -11,7 +11,15 @@ import { atMost, readArguments, readService, serviceOptions } from './arguments.
 import { Failure, UsageError } from './failure.js'
 import { withClient } from './io.js'
 import { toJson } from './json.js'
-import { percent, predictionOf, schedulerOptions, serviceText, termsOf } from './prediction.js'
+import {
+  flagsOf,
+  percent,
+  predictionOf,
+  schedulerOptions,
+  serviceText,
+  termsOf,
+  unknownOf,
+} from './prediction.js'
 import type { Run } from './subcommands.js'
 
 const usage = `usage: ipvs impact -t|-u|-f SERVICE CHANGE... [--seed NUMBER] [--table-size NUMBER] [--netns NAME|PATH] [--json]
@@ -98,7 +106,9 @@ export const changedServers = (
       throw new UsageError(`impact: --weight ${text}: expected ADDRESS[:PORT]=WEIGHT`)
     if (!servers.some(isSame(server))) throw notThere(text)
     const value = server.weight
-    servers = servers.map((other) => (isSame(server)(other) ? { ...other, weight: value } : other))
+    servers = servers.map((other) =>
+      isSame(server)(other) ? { ...other, weight: value, lastWeight: other.weight } : other,
+    )
   }
   return servers
 }
@@ -145,11 +155,12 @@ export const impact: Run = async (args, io) => {
   const { values, positionals } = parsed
   atMost('impact', positionals, 0)
   const key = await readService('impact', values)
-  const { scheduler, flags, ...terms } = termsOf('impact', values)
+  const { scheduler, ...terms } = termsOf('impact', values)
   const { service, destinations } = await withClient(values.netns, async (client) => ({
     service: await client.services.get(key),
     destinations: await client.destinations.list(key),
   }))
+  const { flags } = flagsOf('impact', scheduler ?? service.scheduler, values)
   const after = changedServers(service, destinations, values)
   const isChanged = (values.remove ?? values.add ?? values.weight) !== undefined
   if (!isChanged && scheduler === undefined && flags === undefined) {
@@ -164,6 +175,7 @@ export const impact: Run = async (args, io) => {
       ...(flags === undefined ? {} : { flags }),
     }),
   )
+  io.err(unknownOf(service.scheduler, destinations))
   if (!values.json) {
     io.out(impactText(service, result))
     return 0

@@ -10,7 +10,15 @@ import { readArguments, readService, serviceOptions } from './arguments.js'
 import { UsageError } from './failure.js'
 import { withClient } from './io.js'
 import { toJson } from './json.js'
-import { percent, predictionOf, schedulerOptions, serviceText, termsOf } from './prediction.js'
+import {
+  flagsOf,
+  percent,
+  predictionOf,
+  schedulerOptions,
+  serviceText,
+  termsOf,
+  unknownOf,
+} from './prediction.js'
 import type { Run } from './subcommands.js'
 
 const usage = `usage: ipvs predict -t|-u|-f SERVICE [options] [CLIENT[:PORT]...]
@@ -72,7 +80,11 @@ export const predict: Run = async (args, io) => {
     service: await client.services.get(key),
     destinations: await client.destinations.list(key),
   }))
-  const prediction = await predictionOf(service, destinations, terms)
+  const prediction = await predictionOf(service, destinations, {
+    ...terms,
+    ...flagsOf('predict', terms.scheduler ?? service.scheduler, values),
+  })
+  io.err(unknownOf(prediction.scheduler, destinations))
   const { scheduler, checksum, tableSize, shares, refused } = prediction
   const chosen = clients.map(({ text, address, port }) => ({
     client: text,

@@ -30,21 +30,23 @@ const number = (name: string, option: string, text: string): bigint => {
   return BigInt(text)
 }
 
-export const termsOf = (
-  name: string,
-  values: { readonly [K in keyof typeof schedulerOptions]?: string | undefined },
-): Terms => {
+type Values = { readonly [K in keyof typeof schedulerOptions]?: string | undefined }
+
+export const termsOf = (name: string, values: Values): Terms => {
   const { scheduler, seed } = values
-  const flags = values['sched-flags']
   const size = values['table-size']
+  return {
+    ...(scheduler === undefined ? {} : { scheduler }),
+    ...(seed === undefined ? {} : { seed: number(name, 'seed', seed) }),
+    ...(size === undefined ? {} : { tableSize: Number(number(name, 'table-size', size)) }),
+  }
+}
+
+/** Flags are those of a scheduler, which may be known from the service only. */
+export const flagsOf = (name: string, scheduler: string, values: Values): Pick<Terms, 'flags'> => {
+  const flags = values['sched-flags']
   try {
-    return {
-      ...(scheduler === undefined ? {} : { scheduler }),
-      // The names are those of every scheduler that can be predicted.
-      ...(flags === undefined ? {} : { flags: parseFlags(flags, scheduler ?? 'msh') }),
-      ...(seed === undefined ? {} : { seed: number(name, 'seed', seed) }),
-      ...(size === undefined ? {} : { tableSize: Number(number(name, 'table-size', size)) }),
-    }
+    return flags === undefined ? {} : { flags: parseFlags(flags, scheduler) }
   } catch (error) {
     if (error instanceof LineError) throw new UsageError(`${name}: ${error.message}`)
     throw error
@@ -85,6 +87,13 @@ export const predictionOf = async (
     tableSize: terms.tableSize ?? sizeOf(scheduler),
   })
 }
+
+/** What no prediction of this table can know; empty where there is nothing of that kind. */
+export const unknownOf = (scheduler: string, destinations: readonly DestinationStatus[]): string =>
+  scheduler === 'mh' && destinations.some(({ weight }) => weight === 0)
+    ? 'note: mh remembers which clients a server of weight 0 had and refuses them, or lets them fall back; the kernel ' +
+      'does not tell\n'
+    : ''
 
 export const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`
 

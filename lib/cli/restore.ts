@@ -37,7 +37,10 @@ export const restore: Run = async (args, io) => {
   const { restore: restoreText } = await import('../restore.js')
   const { done, faults } = await withClient(netns, (client) =>
     restoreText(client, text, { clear, partial, signal }),
-  )
+  ).catch((error: unknown) => {
+    if (json && error instanceof RulesError) io.out(`${toJson({ done: error.done, faults: error.faults })}\n`)
+    throw error
+  })
   if (json) io.out(`${toJson({ done, faults })}\n`)
   for (const fault of faults) io.err(`ipvs: ${describeFault(fault)}\n`)
   return faults.length > 0 ? 1 : 0

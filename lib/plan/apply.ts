@@ -46,11 +46,15 @@ class Failures {
   note({ status, change }: ChangeOutcome): void {
     if (status === 'done') return
     if (change.kind === 'add-service') this.#services.set(nameOfService(change.service), change)
-    else if (gives(change)) this.#given.set(nameOfService(change.service), change)
+    else if (gives(change) || change.kind === 'edit-service')
+      this.#given.set(nameOfService(change.service), change)
     else if (change.kind === 'quiesce-destination') this.#quiesced.set(serverOf(change), change)
   }
 
-  /** Nothing is taken from a service to which something could not be given. */
+  /**
+   * Nothing is taken from a service to which something could not be given, nor from one that was not edited: how servers
+   * are taken away depends on its scheduler.
+   */
   cause(change: PlannedChange): PlannedChange | undefined {
     const service = nameOfService(change.service)
     return (
@@ -64,7 +68,7 @@ class Failures {
 /**
  * Carries a plan out in its order, in few exchanges. A change that fails stops those that depend on it and no others:
  * real servers wait for their service; no server is quiesced or deleted while one that should take its place could
- * not be added. Apply the plan again, or a new one, and what is missing is made up for.
+ * not be added, or the service could not be edited. Apply the plan again, or a new one, and what is missing is made up for.
  *
  * What somebody else did meanwhile is no failure where it comes to the same; an edit of what is no longer as the plan
  * saw it, the deletion of a service that changed, and that of a real server which got a weight again, are skipped as

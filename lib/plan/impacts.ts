@@ -64,7 +64,10 @@ const predictionOf = (
   destinations: readonly PredictableDestination[],
 ): Prediction => predict(scheduler as PredictableScheduler, destinations, { service, schedulerFlags })
 
-/** Of one for which movesClients() holds. Undefined where it moves nobody after all, or the kernel would not do it. */
+/**
+ * Of one for which movesClients() holds. Undefined where it moves nobody after all, or the kernel would not do it, or there
+ * is no addon, which computes it.
+ */
 export const impactOf = (unit: Comparison): ServiceImpact | undefined => {
   const { current, settings } = unit
   if (current === undefined || settings === undefined) return undefined
@@ -77,6 +80,8 @@ export const impactOf = (unit: Comparison): ServiceImpact | undefined => {
     return moved > 0 ? { service: keyOf(serviceKey(current)), moved, minimum, excess, basis } : undefined
   } catch (error) {
     if (error instanceof RangeError) return undefined // more servers than the scheduler has slots
+    // Of a table in memory (ipvs/testing), where there is no kernel either.
+    if ((error as { readonly code?: unknown }).code === 'ERR_IPVS_ADDON') return undefined
     throw error
   }
 }

@@ -48,7 +48,7 @@ export interface PlanOptions {
    * Leave the weights of real servers that are there already. `drained`: leave those that are 0, which somebody set to
    * drain the server, and set the others. Default false: weights that the desired table names are set. Servers that
    * are added get their weight either way, also those that a drain deleted: drain with `keep: 'always'` what the table
-   * still names.
+   * still names. A server that an apply had quiesced when it was ended, before it could delete it, counts as drained, too.
    */
   readonly keepWeights?: boolean | 'drained' | undefined
   /**
@@ -234,7 +234,10 @@ export interface ReconcileOptions extends PlanOptions {
         readonly longest?: number | undefined
       }
     | undefined
-  /** Ends it: the round under way comes to its end, and the iteration with it. */
+  /**
+   * Ends it: the changes that are on their way come to their end, the others of the round are not made, and the iteration
+   * ends. A server that was to be deleted may then stay, quiesced.
+   */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -49,7 +49,8 @@ export type RuleCommand =
 
 export type Verb = RuleCommand['verb']
 
-const LONGEST_TIMEOUT = 86_400 * 31
+/** What a kernel of 100 ticks a second has room for, and more than ipvsadm's 31 days: save() writes what is there. */
+const LONGEST_TIMEOUT = 21_474_836
 
 const timeoutsOf = ({ rest }: Given): Partial<Timeouts> => {
   if (rest.length < 3) throw new LineError('--set needs three timeouts: TCP TCPFIN UDP')

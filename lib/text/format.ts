@@ -9,7 +9,7 @@ import type {
   SnapshotService,
   Timeouts,
 } from '../types.js'
-import { sortServers, sortServices } from './order.js'
+import { orderServices, sortServers, sortServices } from './order.js'
 
 /** What formatRules() writes; a snapshot will do. */
 export interface RuleTable {
@@ -148,7 +148,7 @@ const daemonLine = ({
 export const formatRules = ({ services, timeouts, daemons = [] }: RuleTable): string => {
   const lines = timeouts === undefined ? [] : [`--set ${timeouts.tcp} ${timeouts.tcpFin} ${timeouts.udp}`]
   // The kernel lists the newest server first.
-  for (const service of sortServices(services)) {
+  for (const service of orderServices(services)) {
     lines.push(...serviceLines(service, service.destinations.toReversed(), numeric))
   }
   lines.push(...daemons.map(daemonLine))

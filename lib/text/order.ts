@@ -1,14 +1,18 @@
-// The order in which ipvsadm lists services and real servers.
+// The order in which ipvsadm lists services and real servers, and one that is an order.
 // SPDX-License-Identifier: MIT
 
 import { parseAddress } from '../address.js'
 import type { DestinationStatus, Family, ServiceStatus } from '../types.js'
 
+type Difference = (a: number, b: number) => number
+
 /**
  * ipvsadm subtracts 32 bits without looking for overflow, so that 192.0.2.1 comes before 10.0.0.1. Scripts compare
- * listings line by line: ours are in the same order.
+ * listings line by line: ours are in the same order. Of three numbers that go round in a circle it is none: what comes
+ * first then depends on the order of the kernel, for ipvsadm and for us.
  */
-const difference = (a: number, b: number): number => (a - b) | 0
+const overflowing: Difference = (a, b) => (a - b) | 0
+const exact: Difference = (a, b) => (a >>> 0) - (b >>> 0)
 
 /** The 32-bit words of an address. */
 const wordsOf = (address: string): readonly number[] => {
@@ -19,7 +23,7 @@ const wordsOf = (address: string): readonly number[] => {
 }
 
 /** Where families differ, the first words are compared all the same. */
-const compareWords = (a: readonly number[], b: readonly number[]): number => {
+const compareWords = (a: readonly number[], b: readonly number[], difference: Difference): number => {
   for (let i = 0; i < a.length; i++) {
     const found = difference(a[i]!, b[i] ?? 0)
     if (found !== 0) return found
@@ -38,14 +42,16 @@ const sorted = <T>(
   addressOf: (item: T) => string | undefined,
   before: (a: T, b: T) => number,
   after: (a: T, b: T) => number,
+  difference: Difference,
 ): readonly T[] =>
   items
     .map((item) => ({ item, words: wordsOf(addressOf(item) ?? '0.0.0.0') }))
-    .sort((a, b) => before(a.item, b.item) || compareWords(a.words, b.words) || after(a.item, b.item))
+    .sort(
+      (a, b) => before(a.item, b.item) || compareWords(a.words, b.words, difference) || after(a.item, b.item),
+    )
     .map(({ item }) => item)
 
-/** By mark, family, protocol, address and port. */
-export const sortServices = <T extends ServiceStatus>(services: readonly T[]): readonly T[] =>
+const byService = <T extends ServiceStatus>(services: readonly T[], difference: Difference): readonly T[] =>
   sorted(
     services,
     ({ address }) => address,
@@ -54,7 +60,16 @@ export const sortServices = <T extends ServiceStatus>(services: readonly T[]): r
       families[a.family] - families[b.family] ||
       protocolNumber(a.protocol) - protocolNumber(b.protocol),
     (a, b) => (a.port ?? 0) - (b.port ?? 0),
+    difference,
   )
+
+/** By mark, family, protocol, address and port, as ipvsadm does. */
+export const sortServices = <T extends ServiceStatus>(services: readonly T[]): readonly T[] =>
+  byService(services, overflowing)
+
+/** The same, whatever order the kernel has them in. */
+export const orderServices = <T extends ServiceStatus>(services: readonly T[]): readonly T[] =>
+  byService(services, exact)
 
 /** By address and port. */
 export const sortServers = <T extends Pick<DestinationStatus, 'address' | 'port'>>(
@@ -65,4 +80,5 @@ export const sortServers = <T extends Pick<DestinationStatus, 'address' | 'port'
     ({ address }) => address,
     () => 0,
     (a, b) => a.port - b.port,
+    overflowing,
   )

@@ -33,8 +33,6 @@ const everything = [
   '-A -f 4294967294 -s wlc',
   '--start-daemon master --mcast-interface lo --syncid 3 --sync-maxlen 1400 --mcast-group 239.1.2.3 --mcast-port 9000 --mcast-ttl 4',
 ]
-  // As it is written: sorted, marks last but for those that are negative in 32 bits.
-  .toSorted((a, b) => Number(b.includes('-f 4294967294')) - Number(a.includes('-f 4294967294')))
 
 const text = ['--set 901 121 301', ...everything.filter((line) => !line.startsWith('--set'))]
   .map((line) => `${line}\n`)

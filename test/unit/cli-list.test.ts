@@ -162,7 +162,9 @@ test('a real server of a planned change is found in whatever spelling', () => {
   const there: DestinationStatus = { ...server, address: '2001:db8::1', family: 'ipv6' }
   const changed = (changes: Parameters<typeof changedServers>[2]) => changedServers(service, [there], changes)
   expect(changed({ remove: ['[2001:DB8:0::1]:80'] })).toEqual([])
-  expect(changed({ weight: ['[2001:db8:0:0::1]:80=3'] })).toEqual([{ ...there, weight: 3 }])
+  expect(changed({ weight: ['[2001:db8:0:0::1]:80=3'] })).toEqual([
+    { ...there, weight: 3, lastWeight: there.weight },
+  ])
   expect(() => changed({ add: ['[2001:DB8::1]:80'] })).toThrow('already')
   expect(() => changed({ remove: ['[2001:db8::2]:80'] })).toThrow('no real server')
 })

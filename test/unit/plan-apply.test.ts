@@ -112,6 +112,18 @@ test('where a server cannot be added, none is taken away', async () => {
   })
 })
 
+test('where a service cannot be edited, none is taken away: how depends on its scheduler', async () => {
+  const table = snapshotOf({ services: [{ ...web, scheduler: 'rr', destinations: [one, two] }] })
+  const made = planBetween(table, { services: [{ ...web, scheduler: 'maglev', destinations: [two] }] })
+  const error = failure('no-such-scheduler')
+  const { outcomes } = await apply(director(table, { 'edit service': () => Promise.reject(error) }), made)
+  expect(brief(outcomes)).toEqual([
+    ['edit-service', 'failed', error],
+    ['quiesce-destination', 'skipped', 'depends'],
+    ['delete-destination', 'skipped', 'depends'],
+  ])
+})
+
 test('a server that could not be quiesced is not deleted; the other service goes on', async () => {
   const other = { ...web, port: 81 }
   const table = snapshotOf({

@@ -95,6 +95,12 @@ test('nothing is changed when the table would refuse a line', async () => {
   expect(calls).toEqual([])
 })
 
+test.each(['', '\n \n'])('clear: a text that says nothing is refused: %j', async (text) => {
+  const { client, calls } = recorder()
+  await expect(restore(client, text, { clear: true })).rejects.toThrow('nothing was changed')
+  expect(calls).toEqual([])
+})
+
 test('clear: the lines take the place of what is there', async () => {
   const { calls, client } = recorder()
   await restore(client, '-A -t 192.0.2.1:80\n--start-daemon master --mcast-interface eth1\n', { clear: true })

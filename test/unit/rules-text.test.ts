@@ -75,11 +75,27 @@ test('what is seen but cannot be added by plain words survives, too', () => {
   expect(formatRules({ services: built(parseRules(text)) })).toBe(text)
 })
 
+/** All that a kernel of 100 ticks a second takes, whoever has set it. */
+const seconds = fc.integer({ min: 1, max: 21_474_836 })
+const timeouts = fc.record({ tcp: seconds, tcpFin: seconds, udp: seconds })
+
+test('the same table is the same text, whatever order the kernel has it in', () => {
+  // By ipvsadm's differences, which run over, each of these comes before the next, and the last before the first.
+  const rules = ['10.0.0.1', '100.0.0.1', '200.0.0.1'].map((address) => `-A -t ${address}:80 -s rr\n`)
+  const services = built(parseRules(rules.join('')))
+  for (const order of [
+    [0, 1, 2],
+    [2, 0, 1],
+    [1, 2, 0],
+    [2, 1, 0],
+  ])
+    expect(formatRules({ services: order.map((i) => services[i]!) })).toBe(rules.join(''))
+})
+
 test('timeouts and daemons', () => {
   fc.assert(
-    fc.property(daemon, (one) => {
+    fc.property(daemon, timeouts, (one, timeouts) => {
       const status = daemonFromWire(daemonToWire(one))
-      const timeouts = { tcp: 900, tcpFin: 120, udp: 300 }
       const [first, second] = parseRules(formatRules({ services: [], timeouts, daemons: [status] }))
       expect(first).toEqual({ line: 1, command: { verb: 'set', timeouts } })
       expect(second).toMatchObject({ line: 2, command: { verb: 'start-daemon' } })
