@@ -53,12 +53,15 @@ async function replace(server) {
 
 const ipvs = await Ipvs.open()
 try {
-  for (const server of await ipvs.destinations.list(service)) {
-    if (server.weight === 0) {
-      console.log(`${server.address}: left alone, its weight is 0`)
+  for (const { address, port } of await ipvs.destinations.list(service)) {
+    // As it is now: those before it took their time.
+    const servers = await ipvs.destinations.list(service)
+    const server = servers.find((one) => one.address === address && one.port === port)
+    if (server === undefined || server.weight === 0) {
+      console.log(`${address}: left alone, ${server === undefined ? 'it is gone' : 'its weight is 0'}`)
       continue
     }
-    const serving = (await ipvs.destinations.list(service)).filter(({ weight }) => weight > 0)
+    const serving = servers.filter(({ weight }) => weight > 0)
     if (serving.length < 2)
       throw new Error(`${server.address}: no other server serves, clients would be refused`)
     await replace(server).catch((error) => {

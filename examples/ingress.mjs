@@ -35,6 +35,7 @@ const server = createServer((request, response) => {
     response.end(`${address}:${port} got ${bytes} bytes\n`)
   })
 })
+const ended = once(process, 'SIGTERM') // From now on: it may come while the server is being attached.
 server.listen(own.port, address)
 await once(server, 'listening') // Not before may clients come.
 
@@ -47,7 +48,7 @@ const added = await ipvs.destinations
 if (added === 'destination-exists') await undrain(ipvs, service, own, WEIGHT)
 console.log('attached')
 
-await once(process, 'SIGTERM')
+await ended
 /** @type {import('ipvs').DrainOptions} */
 const options = { until: 'no-active', deadline: 30_000, interval: 200 }
 // It goes on listening: what was scheduled to this server until now is served.

@@ -7,7 +7,7 @@
 // A weight of 0 stays, so that operators may drain. A file that cannot be read or carried out is reported and changes
 // nothing. SIGTERM ends it after the round that is under way; the table stays as it is.
 import { readFile, watch } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { formatPlan, Ipvs, reconcile } from 'ipvs'
 
 const [file] = process.argv.slice(2)
@@ -20,17 +20,21 @@ process.on('SIGINT', () => ending.abort())
 
 /** The table in the file, now and after every change. */
 async function* tables() {
-  // The folder, for editors and configuration management replace the file. It is watched before the file is read.
+  // The folder, for editors and configuration management replace the file, or a link on the way to it (a ConfigMap of
+  // Kubernetes). It is watched before the file is read.
   const events = watch(dirname(path), { signal })[Symbol.asyncIterator]()
+  let before
   for (let event = events.next(); ; event = events.next()) {
     let table
     try {
-      table = JSON.parse(await readFile(path, 'utf8'))
+      const text = await readFile(path, 'utf8')
+      if (text !== before) table = JSON.parse(text)
+      before = text
     } catch (error) {
       console.error(`${file}: ${error.message}`) // Perhaps half written: there will be another event.
     }
     if (table !== undefined) yield table
-    while ((await event).value.filename !== basename(path)) event = events.next()
+    await event
   }
 }
 

@@ -40,10 +40,11 @@ const take = () => {
 const leave = () => run('ip', 'address', 'flush', 'dev', device, 'to', `${vip}/32`)
 
 leave() // A process that was killed may have left it behind.
-process.on('SIGTERM', () => {
-  leave()
-  process.exit()
-})
+for (const signal of ['SIGTERM', 'SIGINT'])
+  process.on(signal, () => {
+    leave()
+    process.exit()
+  })
 let state = 'standby'
 const become = (next) => {
   if (next === 'active') take()

@@ -70,7 +70,7 @@ export class Commands {
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings
-    this.#daemons = new Daemons(surroundings.interfaces)
+    this.#daemons = new Daemons(surroundings)
   }
 
   /** Whether there is a module ip_vs_NAME; those of engines are named pe_ENGINE. */

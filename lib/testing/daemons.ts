@@ -3,7 +3,7 @@
 
 import { daemonStates, type WireDaemon } from '../abi.js'
 import type { Errno } from '../errno.js'
-import { readDaemon } from './attributes.js'
+import { notModelled, readDaemon } from './attributes.js'
 
 const { master, backup } = daemonStates
 const GROUP = Uint8Array.of(224, 0, 0, 81)
@@ -14,12 +14,18 @@ const HEADERS = { ipv4: 20 + UDP_HEADER, ipv6: 40 + UDP_HEADER } as const
 
 const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(value, most))
 
+interface Surroundings {
+  /** The MTU of each network interface. */
+  readonly interfaces: ReadonlyMap<string, number>
+  readonly ipv6: boolean
+}
+
 export class Daemons {
   readonly #running = new Map<number, WireDaemon>()
-  readonly #interfaces: ReadonlyMap<string, number>
+  readonly #surroundings: Surroundings
 
-  constructor(interfaces: ReadonlyMap<string, number>) {
-    this.#interfaces = interfaces
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
   }
 
   get running(): boolean {
@@ -38,10 +44,12 @@ export class Daemons {
     const { state, interface: name, syncId, group, group6 } = daemon
     if (state === undefined || name === undefined || syncId === undefined) return 'EINVAL'
     if (!isGroup(group, group6) || mixed) return 'EINVAL'
-    const mtu = this.#interfaces.get(name)
+    const mtu = this.#surroundings.interfaces.get(name)
     if (mtu === undefined) return 'ENODEV'
     if (state !== master && state !== backup) return 'EINVAL'
     if (this.#running.has(state)) return 'EEXIST'
+    if (!this.#surroundings.ipv6 && group === undefined && group6 !== undefined)
+      throw notModelled('a daemon of IPv6 where there is no IPv6')
     this.#running.set(state, complete(daemon, state, mtu))
     return undefined
   }

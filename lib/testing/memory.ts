@@ -152,7 +152,11 @@ const checkStats = (counters: Counters, stats: Partial<Stats>): void => {
   check.knownFields('stats', stats, new Set(Object.keys(counters)))
   for (const [name, value] of Object.entries(stats)) {
     const wanted = typeof counters[name as keyof Stats]
-    if (typeof value !== wanted) throw new TypeError(`stats.${name}: expected a ${wanted}`)
+    if (typeof value === 'number' && wanted === 'number')
+      check.integer(`stats.${name}`, value, 0, Number.MAX_SAFE_INTEGER)
+    else if (typeof value !== wanted) throw new TypeError(`stats.${name}: expected a ${wanted}`)
+    else if (typeof value === 'bigint' && value < 0n)
+      throw new RangeError(`stats.${name}: expected 0 or more`)
   }
 }
 

