@@ -125,7 +125,7 @@ const make = (...args) => [
   ...args,
 ]
 
-/** One after the other on this machine … */
+/** One after the other on this machine; beside them, and then also after them … */
 const hostJobs = {
   check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
   docs: () => one('npm run docs', show('npm', 'run', '--silent', 'docs')),
@@ -136,20 +136,20 @@ const hostJobs = {
   fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
   package: () => testsHere('package'),
   bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
-  operation: ({ kernel }) => testsInMachine('operation', { kernel }),
 }
-/** … and beside them what runs in test machines only. */
+/** … what runs in test machines only, the longest first. */
 const machineJobs = {
-  kernel: kernelTests,
   schedulers: schedulerTests,
+  operation: ({ kernel }) => testsInMachine('operation', { kernel }),
+  kernel: kernelTests,
   cli: ({ kernel }) => testsInMachine('cli', { kernel }),
   setup: ({ kernel }) => testsInMachine('setup', { kernel }),
 }
 
-async function runInTurn(jobs, only, options) {
+/** Several may take from the same iterator. */
+async function runInTurn(jobs, options) {
   let total = noCounts
-  for (const [name, job] of Object.entries(jobs)) {
-    if (only !== undefined && !only.includes(name)) continue
+  for (const [name, job] of jobs) {
     const start = performance.now()
     const counts = await job(options)
     const { passed: good, failed: bad } = counts
@@ -173,11 +173,15 @@ async function runJobs(argv) {
   await setup({ for: 'test' })
   await build()
   const { only, kernel } = values
-  const [host, machine] = await Promise.all([
-    runInTurn(hostJobs, only, { kernel }),
-    runInTurn(machineJobs, only, { kernel }),
+  const wanted = (jobs) => Object.entries(jobs).filter(([name]) => only === undefined || only.includes(name))
+  const machine = wanted(machineJobs).values()
+  const [here, there] = await Promise.all([
+    runInTurn(wanted(hostJobs), { kernel }).then(async (counts) =>
+      addCounts(counts, await runInTurn(machine, { kernel })),
+    ),
+    runInTurn(machine, { kernel }),
   ])
-  const total = addCounts(host, machine)
+  const total = addCounts(here, there)
   for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`)
