@@ -21,7 +21,8 @@ Shows services and their real servers, busiest first: weight (a server of weight
 connections have ended), active and inactive connections, new connections, bytes and packets a second, and a bar of the
 key that sorts. Plain lines where the output is no terminal.
 
---interval SECONDS   between readings (2)
+--interval SECONDS   between readings (2); on a terminal longer where a reading takes long, so that all of them take less
+                     than a tenth of a processor
 --sort KEY           ${sortKeys.join(', ')} (active)
 --filter TEXT        services whose name has this, and real servers whose address has it, or: draining, drained
 --once               prints one table when rates are known, after some 4 seconds, and ends
@@ -78,9 +79,9 @@ export const top: Run = async (args, io) => {
   return 0
 }
 
-const titleOf = ({ netns, interval }: Options, at: Date): string => {
+const titleOf = ({ netns }: Options, interval: number, at: Date): string => {
   const place = netns === undefined ? '' : ` netns ${netns}`
-  return `ipvs top${place}  ${at.toISOString().slice(11, 19)} UTC, every ${interval / 1000} s `
+  return `ipvs top${place}  ${at.toISOString().slice(11, 19)} UTC, every ${Number((interval / 1000).toFixed(1))} s `
 }
 
 /** Plain lines, or JSON, of everything, reading after reading. */
@@ -102,7 +103,7 @@ const print = async (table: TopTable, io: Io, options: Options): Promise<void> =
       }))
       io.out(`${toJson({ at, services: shown }, 0)}\n`)
     } else {
-      io.out(`${draw({ services, view, title: titleOf(options, at) }, look).lines.join('\n')}\n\n`)
+      io.out(`${draw({ services, view, title: titleOf(options, interval, at) }, look).lines.join('\n')}\n\n`)
     }
     if (once) return
   }
@@ -110,6 +111,17 @@ const print = async (table: TopTable, io: Io, options: Options): Promise<void> =
 
 const isUtf8 = ({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): boolean =>
   /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '')
+
+/** It rests for so many times what a reading took of the processors, which is less than a tenth of the whole … */
+const REST = 12
+/** … but not for longer than this. The first readings take the longest: code is not compiled, and all is read. */
+const LONGEST_REST = 10_000
+
+/** Milliseconds of processor time that this process has taken. */
+const processorTime = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
 
 /** The live table, until a key or a signal ends it. */
 const show = async (
@@ -123,7 +135,7 @@ const show = async (
   const colour = !env.NO_COLOR && env.TERM !== 'dumb'
   const bars = isUtf8(env) ? '█▊▌▎' : '#'
   const ended = new AbortController()
-  let state: TopState = { services: [], view: options.view, title: titleOf(options, new Date()) }
+  let state: TopState = { services: [], view: options.view, title: titleOf(options, interval, new Date()) }
   let drawn: Drawn | undefined
 
   const redraw = (): void => {
@@ -149,16 +161,18 @@ const show = async (
   signal.addEventListener('abort', close)
   const until = AbortSignal.any([signal, ended.signal])
   try {
+    let rest = 0
     while (!until.aborted) {
-      const start = performance.now()
+      const [start, before] = [performance.now(), processorTime()]
       if (!state.view.paused) {
         const services = await table.read(drawn?.seen)
         if (until.aborted) break
-        state = { ...state, services, title: titleOf(options, new Date()) }
+        state = { ...state, services, title: titleOf(options, Math.max(interval, rest), new Date()) }
         redraw()
       }
       const left = interval - (performance.now() - start)
-      await sleep(Math.max(left, interval / 4), undefined, { signal: until }).catch(() => undefined)
+      rest = Math.min(LONGEST_REST, Math.max(left, REST * (processorTime() - before)))
+      await sleep(rest, undefined, { signal: until }).catch(() => undefined)
     }
   } finally {
     signal.removeEventListener('abort', close)

@@ -180,13 +180,14 @@ test('2,000 services with 5 real servers each', {
   const [pid] = execFileSync('pgrep', ['-nf', `${main} top$`], { encoding: 'utf8' })
     .trim()
     .split('\n')
-  await sleep(5000)
+  // Until it has rested from the first readings.
+  await sleep(30_000)
   const ticks = (): number => {
     const [, rest] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')
     const words = rest!.split(' ')
     return Number(words[11]) + Number(words[12])
   }
-  const seconds = 10
+  const seconds = 40
   const before = ticks()
   await sleep(seconds * 1000)
   const share = (ticks() - before) / 100 / seconds
@@ -195,6 +196,6 @@ test('2,000 services with 5 real servers each', {
   )
   terminal.keys('q')
   await expectRestored(terminal, 0)
-  // Not held to a tenth: an emulated processor counts the time in which others have the real one.
   expect(share).toBeGreaterThan(0)
+  expect(share).toBeLessThan(0.1)
 })
