@@ -45,7 +45,8 @@ def ask(address, count):
 
 def attempt(address):
     try:
-        say([time.time() * 1000, ask_once(address, 2)])
+        answer = ask_once(address, 2)
+        say([time.time() * 1000, answer])
     except OSError:
         pass
 
