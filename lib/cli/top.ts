@@ -21,8 +21,7 @@ Shows services and their real servers, busiest first: weight (a server of weight
 connections have ended), active and inactive connections, new connections, bytes and packets a second, and a bar of the
 key that sorts. Plain lines where the output is no terminal.
 
---interval SECONDS   between readings (2); on a terminal longer where a reading takes long, so that they take less than a
-                     tenth of a processor
+--interval SECONDS   between readings (2); on a terminal longer where reading would take a tenth of a processor
 --sort KEY           ${sortKeys.join(', ')} (active)
 --filter TEXT        services whose name has this, and real servers whose address has it, or: draining, drained
 --once               prints one table when rates are known, after some 4 seconds, and ends
