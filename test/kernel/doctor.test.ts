@@ -248,7 +248,7 @@ test('a real server whose tunnel is filtered', async () => {
   )
 })
 
-test.each([1, 2])('a real server whose tunnel has no address, with rp_filter %i', async (filter) => {
+test('a real server whose tunnel has no address: a loose filter drops all, until it is cured', async () => {
   const address = '192.0.2.80'
   const { machines } = await lan({ client: 2, director: 11, one: 21 })
   const { client, director, one } = machines
@@ -258,7 +258,7 @@ test.each([1, 2])('a real server whose tunnel has no address, with rp_filter %i'
   await ipvs.services.add(service)
   await ipvs.destinations.add(service, { address: '192.0.2.21', forwarding: 'tunneling' })
   execFileSync('modprobe', ['ipip'])
-  const settings = ['arp_ignore=1', 'arp_announce=2', `rp_filter=${filter}`]
+  const settings = ['arp_ignore=1', 'arp_announce=2', 'rp_filter=2']
   one.exec('sysctl', '-qw', ...settings.map((setting) => `net.ipv4.conf.all.${setting}`))
   one.exec('ip', 'address', 'add', `${address}/32`, 'dev', 'lo')
   one.exec('ip', 'link', 'set', 'tunl0', 'up')
@@ -271,7 +271,7 @@ test.each([1, 2])('a real server whose tunnel has no address, with rp_filter %i'
       id: 'reverse-path-filter',
       evidence: [
         'link tunl0 is a tunnel, without an IPv4 address',
-        `net.ipv4.conf.all.rp_filter = ${filter}`,
+        'net.ipv4.conf.all.rp_filter = 2',
         'net.ipv4.conf.tunl0.rp_filter = 0',
       ],
     },
