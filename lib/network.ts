@@ -14,6 +14,8 @@ export interface LinkAddress {
   readonly address: string
   readonly family: Family
   readonly prefixLength: number
+  /** RT_SCOPE_… */
+  readonly scope: number
 }
 
 /** How the kernel would send a packet to an address. */
@@ -43,9 +45,9 @@ export const readNetwork = (targets: readonly string[], { netns }: Where = {}): 
     const addresses = await rtnetlink.addresses()
     const ways = await rtnetlink.ways(asked.map(({ bytes }) => bytes))
     const byIndex = new Map(links.map((link) => [link.index, link]))
-    const placed = ({ index, prefix, address, family }: PlacedAddress): LinkAddress[] => {
+    const placed = ({ index, prefix, address, family, scope }: PlacedAddress): LinkAddress[] => {
       const link = byIndex.get(index)
-      return link === undefined ? [] : [{ link, address, family, prefixLength: prefix }]
+      return link === undefined ? [] : [{ link, address, family, prefixLength: prefix, scope }]
     }
     return {
       links,

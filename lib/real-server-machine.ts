@@ -18,7 +18,6 @@ import {
   type Link,
   type LinkAddress,
   newAddress,
-  newLink,
   setLink,
 } from './route/messages.js'
 import type { Route } from './route/route.js'
@@ -107,21 +106,20 @@ export const tunnelOf = async (route: Route, links: readonly Link[], family: Fam
   let link = links.find((one) => one.name === name)
   let before: TunnelNote['before'] | undefined
   if (link === undefined) {
-    before = await route.change(newLink(name, kind)).then(
-      () => 'absent' as const,
-      (error: unknown) => {
-        // Loading the module has made it.
-        if (error instanceof IpvsError && error.reason === 'interface-exists') return 'down' as const
-        throw error
-      },
-    )
+    // Where it cannot be made, loading the module has made it.
+    before = (await route.make(name, kind)) ? 'absent' : 'down'
     link = named(await route.links(), name)
   }
   return { name, before: before ?? (link.up ? 'up' : 'down'), rpFilter: link.ipv4.get(RP_FILTER) ?? 0 }
 }
 
+/** Deletes a tunnel device that was made, and of which no notes could be taken. */
+export const dropTunnel = async (route: Route, { name, before }: TunnelNote): Promise<void> => {
+  if (before === 'absent') await route.change(deleteLink(named(await route.links(), name)))
+}
+
 /** The notes with what is about to be changed; what they know already was changed by us, and is no news. */
-export const noted = (notes: Notes, links: readonly Link[], tunnel: TunnelNote | undefined): Notes => {
+const noted = (notes: Notes, links: readonly Link[], tunnel: TunnelNote | undefined): Notes => {
   const arp = links.map(arpOf).filter(({ index }) => notes.arp.every((known) => known.index !== index))
   const isNews = tunnel !== undefined && notes.tunnels.every(({ name }) => name !== tunnel.name)
   return { arp: [...notes.arp, ...arp], tunnels: isNews ? [...notes.tunnels, tunnel] : notes.tunnels }
@@ -141,12 +139,21 @@ export const checkLength = (notes: Notes, links: readonly Link[], tunneled: Fami
   )
 }
 
-/** The device with those notes, up. */
-export const deviceWith = async (route: Route, device: Link | undefined, notes: Notes): Promise<Link> => {
-  if (device === undefined) await route.change(newLink(DEVICE, 'dummy'))
-  const link = device ?? named(await route.links(), DEVICE)
-  await route.change(setLink(link, { up: true, alias: formatNotes(notes) }))
-  return link
+/** The device, up, with what is about to be changed in its notes. */
+export const deviceWith = async (
+  route: Route,
+  loud: readonly Link[],
+  tunnel: TunnelNote | undefined,
+): Promise<Link> => {
+  let state = await read(route)
+  if (state.device === undefined) {
+    await route.make(DEVICE, 'dummy')
+    state = await read(route) // Another process may have been faster, and have notes.
+  }
+  const { device } = state
+  if (device === undefined) throw foreign('another interface has it as an alternative name')
+  await route.change(setLink(device, { up: true, alias: formatNotes(noted(state.notes, loud, tunnel)) }))
+  return device
 }
 
 export const silence = async (route: Route, link: Link): Promise<void> => {

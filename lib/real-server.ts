@@ -12,7 +12,7 @@ import {
   DEVICE,
   deleteVip,
   deviceWith,
-  noted,
+  dropTunnel,
   openTunnel,
   read,
   type State,
@@ -125,7 +125,8 @@ const readInterfaces = (names: unknown): readonly string[] | undefined => {
  * - Tunneling: `tunl0` or `ip6tnl0` is set up; `tunl0` with rp_filter 2 (loose) and the VIP, for the kernel takes nothing
  *   from an interface that filters and has no IPv4 address.
  *
- * What `undo` needs is kept in the alias of `ipvs-rs`. Needs CAP_NET_ADMIN in the namespace.
+ * What `undo` needs is kept in the alias of `ipvs-rs`. Calls of one process are carried out one after the other; several
+ * processes at the same time may undo what each other does. Needs CAP_NET_ADMIN in the namespace.
  * @throws TypeError or RangeError about the arguments.
  * @throws IpvsError 'no-such-interface'; 'not-supported' where the kernel has no such tunnel or dummy devices;
  * 'interface-exists' where there is another `ipvs-rs`; 'family-unsupported' where IPv6 is switched off. What was changed by
@@ -139,13 +140,16 @@ export const set = async (vip: string, options: SetRealServerOptions = {}): Prom
   const names = readInterfaces(interfaces)
   const netns = checked.namespace(options.netns)
   const family = bytes.length === 4 ? 'ipv4' : 'ipv6'
-  return Route.with(netns, async (route) => {
-    const { links, device, notes, vips } = await read(route)
+  return Route.alone(netns, async (route) => {
+    const { links, notes, vips } = await read(route)
     const loud = family === 'ipv4' ? talkative(links, names) : []
     checkLength(notes, loud, tunneled ? family : undefined)
+    const tunnel = tunneled ? await tunnelOf(route, links, family) : undefined
     try {
-      const tunnel = tunneled ? await tunnelOf(route, links, family) : undefined
-      const target = await deviceWith(route, device, noted(notes, loud, tunnel))
+      const target = await deviceWith(route, loud, tunnel).catch(async (error: unknown) => {
+        if (tunnel !== undefined) await dropTunnel(route, tunnel)
+        throw error
+      })
       for (const link of loud) await silence(route, link)
       await addVip(route, bytes, target, tunnel && (await openTunnel(route, tunnel, family)))
     } catch (error) {
@@ -165,7 +169,7 @@ export const set = async (vip: string, options: SetRealServerOptions = {}): Prom
 export const undo = async (vip: string, options: RealServerOptions = {}): Promise<RealServerStatus> => {
   checked.options('options', options, fields)
   const bytes = checked.unicast('vip', vip)
-  return Route.with(checked.namespace(options.netns), async (route) => {
+  return Route.alone(checked.namespace(options.netns), async (route) => {
     const found = await deleteVip(route, bytes)
     if (!(await tidy(route)) && !found) {
       const explanation = `this real server is not set up for it: ${DEVICE} does not have it`

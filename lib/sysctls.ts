@@ -158,6 +158,13 @@ export const checkSetting = ({ sysctl, value }: Setting): void => {
   }
 }
 
+/** Refuses one that is named twice: which value holds would depend on the order. */
+const checkOnce = (settings: readonly Setting[]): void => {
+  const names = settings.map(({ sysctl }) => sysctl)
+  const twice = settings.find(({ sysctl }, i) => names.indexOf(sysctl) < i)
+  if (twice !== undefined) throw new TypeError(`${twice.sysctl}: given more than once`)
+}
+
 /**
  * Sets them all, or none: names and values are checked first, and where the kernel refuses one, those before it get
  * their old values back. With `optional`, what the kernel does not have is left out and told by `before: null`.
@@ -168,6 +175,7 @@ export const writeSettings = (
   where: Where & { readonly optional?: boolean } = {},
 ): SettingChange[] => {
   settings.forEach(checkSetting)
+  checkOnce(settings)
   const before = readSettings(
     settings.map(({ sysctl }) => sysctl),
     where,

@@ -14,8 +14,6 @@ import {
   type Link,
   type LinkAddress,
   newAddress,
-  newLink,
-  type RouteRequest,
   setLink,
 } from './route/messages.js'
 import { Route } from './route/route.js'
@@ -94,19 +92,27 @@ const linkNamed = (links: readonly Link[], name: string, command: RouteCommand):
   return link
 }
 
-/** The dummy device, up and marked; `mine` is false where it was there, and in use. */
-const dummy = async (
-  route: Route,
-  name: string,
-): Promise<{ readonly link: Link; readonly mine: boolean }> => {
-  const existing = (await route.links()).find((one) => one.name === name)
-  // One of its kind that is down may be what an interrupted call left.
-  if (existing !== undefined && (existing.kind !== 'dummy' || existing.up))
-    return { link: existing, mine: false }
-  if (existing === undefined) await route.change(newLink(name, 'dummy'))
-  const link = existing ?? linkNamed(await route.links(), name, 'newLink')
-  await route.change(setLink(link, existing === undefined ? { up: true, alias: ALIAS } : { up: true }))
-  return { link, mine: existing === undefined }
+/** A new dummy device, up and marked; or what another process has made in the meantime. */
+const dummy = async (route: Route, name: string): Promise<Link> => {
+  const isMine = await route.make(name, 'dummy')
+  const link = linkNamed(await route.links(), name, 'newLink')
+  if (!isMine) return link
+  try {
+    // The kernel takes an alias only for what is there: RTM_NEWLINK that makes a link leaves IFLA_IFALIAS out.
+    await route.change(setLink(link, { up: true, alias: ALIAS }))
+  } catch (error) {
+    await route.change(deleteLink(link))
+    throw error
+  }
+  return { ...link, up: true, alias: ALIAS }
+}
+
+/** Deletes a dummy device that `add` made, when it carries nothing more. */
+const dropIfEmpty = async (route: Route, link: Link): Promise<void> => {
+  if (link.kind !== 'dummy' || link.alias !== ALIAS) return
+  const left = await route.addresses()
+  if (left.every(({ index, scope }) => index !== link.index || scope === SCOPE_LINK))
+    await route.change(deleteLink(link))
 }
 
 /**
@@ -136,30 +142,35 @@ export const add = async (address: string, options: AddVipOptions): Promise<Vip>
   const netns = checked.namespace(options.netns)
   checked.signal(signal)
   signal?.throwIfAborted()
-  return Route.with(netns, async (route) => {
+  const settings = { bytes, prefix, scope: SCOPE_GLOBAL, deprecated: prefix === 128 }
+  const { link, towards } = await Route.alone(netns, async (route) => {
     const links = await route.links()
     const before = links.find((one) => one.name === name)
     if (before === undefined && !create) throw missing('newAddress', name, 'no-such-interface')
     const towards = telling && linkNamed(links, telling.interface ?? name, 'announce')
     if (towards !== undefined) checkAnnounceable(towards)
-
-    const { link, mine } = create
-      ? await dummy(route, name)
-      : { link: linkNamed(links, name, 'newAddress'), mine: false }
-    const settings = { bytes, prefix, scope: SCOPE_GLOBAL, deprecated: prefix === 128 }
-    const undo: RouteRequest[] = mine ? [deleteLink(link)] : []
+    const link = before ?? (await dummy(route, name))
+    if (create && link.kind === 'dummy' && !link.up) await route.change(setLink(link, { up: true }))
     try {
       await route.change(newAddress(settings, link))
-      undo.unshift(deleteAddress(settings, link))
-      if (telling !== undefined && towards !== undefined) {
-        await announceOn(netns, towards, bytes, telling, signal)
-      }
     } catch (error) {
-      for (const request of undo) await route.change(request)
+      await dropIfEmpty(route, link)
       throw error
     }
-    return { address: textOf(bytes), family: familyName(bytes), prefix, interface: name }
+    return { link, towards }
   })
+  if (telling !== undefined && towards !== undefined) {
+    try {
+      await announceOn(netns, towards, bytes, telling, signal)
+    } catch (error) {
+      await Route.alone(netns, async (route) => {
+        await route.change(deleteAddress(settings, link))
+        await dropIfEmpty(route, link)
+      })
+      throw error
+    }
+  }
+  return { address: textOf(bytes), family: familyName(bytes), prefix, interface: name }
 }
 
 export interface RemoveVipOptions extends VipOptions {
@@ -173,13 +184,13 @@ const placeOf = async (
   address: string,
   name: string | undefined,
   command: RouteCommand,
-): Promise<{ readonly link: Link; readonly found: LinkAddress; readonly all: readonly LinkAddress[] }> => {
+): Promise<{ readonly link: Link; readonly found: LinkAddress }> => {
   const [links, all] = [await route.links(), await route.addresses()]
   if (name !== undefined) linkNamed(links, name, command)
   const places = all.flatMap((found) => {
     const link = links.find(({ index }) => index === found.index)
     return found.address === address && link !== undefined && (name ?? link.name) === link.name
-      ? [{ link, found, all }]
+      ? [{ link, found }]
       : []
   })
   const [place] = places
@@ -200,13 +211,10 @@ export const remove = async (address: string, options: RemoveVipOptions = {}): P
   const bytes = checked.unicast('address', address)
   const name =
     options.interface === undefined ? undefined : checked.interfaceName('interface', options.interface)
-  return Route.with(checked.namespace(options.netns), async (route) => {
-    const { link, found, all } = await placeOf(route, textOf(bytes), name, 'deleteAddress')
+  return Route.alone(checked.namespace(options.netns), async (route) => {
+    const { link, found } = await placeOf(route, textOf(bytes), name, 'deleteAddress')
     await route.change(deleteAddress({ bytes, prefix: found.prefix, scope: found.scope }, link))
-    const isLast = all.every(
-      (other) => other === found || other.index !== link.index || other.scope === SCOPE_LINK,
-    )
-    if (isLast && link.kind === 'dummy' && link.alias === ALIAS) await route.change(deleteLink(link))
+    await dropIfEmpty(route, link)
     return vipOf(found, link)
   })
 }

@@ -91,24 +91,36 @@ const connectionsOf = (facts: Facts): number =>
     0,
   )
 
-/** Bits of conn_tab_bits that the kernel takes; above, and below, it uses its default. */
-const [LEAST_BITS, MOST_BITS] = [8, 20]
+/**
+ * The most that the kernel takes as conn_tab_bits: 27 since Linux 6.5 and in stable trees since 2023, which a release does
+ * not tell, but a larger table does; before, 20. Of more than it takes it makes its default, 12.
+ */
+const mostBits = ({ kernel, connectionTableSize: size }: Facts): number =>
+  size > 2 ** 20 || !before(kernel, '6.5') ? 27 : 20
 
+/**
+ * Up to Linux 7.0 all namespaces share one table of 2^conn_tab_bits buckets. Since 7.1 each has its own, which grows by
+ * itself at 2^conn_lfactor connections a bucket, up to that size.
+ */
 export const connectionTableSmall: Check = (facts) => {
-  const { connectionTableSize: size, limits } = facts
+  const { connectionTableSize: size, limits, sysctls } = facts
+  const factor = sysctls.conn_lfactor
+  const meant = Math.max(limits.connectionsPerBucket, factor === undefined ? 0 : 2 ** factor)
   const connections = connectionsOf(facts)
-  if (size === 0 || connections <= limits.connectionsPerBucket * size) return []
-  const bits = Math.min(MOST_BITS, Math.max(LEAST_BITS, Math.ceil(Math.log2(connections))))
+  const bits = Math.min(mostBits(facts), Math.ceil(Math.log2(connections)))
+  if (size === 0 || connections <= meant * size || 2 ** bits <= size) return []
   return [
     {
       id: 'connection-table-small',
       severity: 'warning',
       evidence: [
-        `${size} buckets (conn_tab_bits of ip_vs is ${Math.log2(size)})`,
+        factor === undefined
+          ? `${size} buckets (conn_tab_bits of ip_vs is ${Math.log2(size)})`
+          : `${size} buckets, grown no further (conn_tab_bits of ip_vs limits that; conn_lfactor is ${factor})`,
         `${connections} connections`,
       ],
       consequence: `every packet is compared with ${(connections / size).toFixed(1)} connections in the mean`,
-      cure: `echo options ip_vs conn_tab_bits=${bits} > /etc/modprobe.d/ip_vs.conf`,
+      cure: `echo options ip_vs conn_tab_bits=${bits} > /etc/modprobe.d/ipvs-conn-tab-bits.conf`,
       price:
         'takes effect when the module is loaded again: at the next boot, or after the table was saved and cleared',
     },

@@ -38,7 +38,7 @@ const global = [
   'net.netfilter.nf_conntrack_count',
   'net.netfilter.nf_conntrack_max',
 ]
-const perLink = ['rp_filter', 'arp_ignore', 'arp_announce']
+const perLink = ['forwarding', 'rp_filter', 'arp_ignore', 'arp_announce']
 
 const readOthers = ({ links }: Network, where: Where): ReadonlyMap<string, string> => {
   const names = [

@@ -60,28 +60,43 @@ export const vipMissing: Check = (facts) => {
     }))
 }
 
+const FORWARD = { ipv4: 'net.ipv4.ip_forward', ipv6: 'net.ipv6.conf.all.forwarding' } as const
+
+/**
+ * What lets a real server's replies pass. IPv4: the setting of the link that they come in on (ip_route_input_slow());
+ * ip_forward only sets that of all links. IPv6: the one of all links (ip6_forward()).
+ */
+const forwardingFor = ({ network }: Facts, { address, family }: DestinationStatus): string => {
+  const link = network.routes.get(address)?.link
+  return family === 'ipv6' || link === undefined ? FORWARD[family] : confOf('ipv4', link.name, 'forwarding')
+}
+
 /** Replies are routed like any packet; on their way in nothing is: ip_vs_nat_xmit() sends as a host does. */
-export const noForwarding: Check = (facts) => {
-  const switches = { ipv4: 'net.ipv4.ip_forward', ipv6: 'net.ipv6.conf.all.forwarding' } as const
-  return (['ipv4', 'ipv6'] as const).flatMap((family): Finding[] => {
-    const sysctl = switches[family]
-    const names = servers(facts)
-      .filter(({ service, server }) => service.family === family && server.forwarding === 'masquerading')
+export const noForwarding: Check = (facts) =>
+  (['ipv4', 'ipv6'] as const).flatMap((family): Finding[] => {
+    const stuck = servers(facts)
+      .filter(({ server }) => server.family === family && server.forwarding === 'masquerading')
       .filter(({ server }) => facts.network.routes.get(server.address)?.type !== 'local')
-      .map(({ service, server }) => serverName(service, server))
-    if (names.length === 0 || facts.settings.get(sysctl) !== '0') return []
+      .filter(({ server }) => facts.settings.get(forwardingFor(facts, server)) === '0')
+    if (stuck.length === 0) return []
+    const off = new Set<string>(stuck.map(({ server }) => forwardingFor(facts, server)))
+    const all = FORWARD[family]
+    const isOff = facts.settings.get(all) === '0'
+    if (isOff) off.add(all)
     return [
       {
         id: 'no-forwarding',
         severity: 'error',
-        evidence: [seen(facts, sysctl), `masqueraded: ${some(names)}`],
+        evidence: [
+          ...[...off].map((sysctl) => seen(facts, sysctl)),
+          `masqueraded: ${some(stuck.map(({ service, server }) => serverName(service, server)))}`,
+        ],
         consequence:
           'replies of the real servers are not forwarded to the clients: no connection is established',
-        cure: `sysctl -w ${sysctl}=1`,
+        cure: `sysctl -w ${(isOff ? [all] : [...off]).map((sysctl) => `${sysctl}=1`).join(' ')}`,
       },
     ]
   })
-}
 
 export const gatewayBetween: Check = (facts) =>
   servers(facts).flatMap(({ service, server }): Finding[] => {
@@ -168,15 +183,29 @@ const frontOf = (facts: Facts, vip: string | undefined, family: Family): Link | 
   return own === undefined || own.loopback || !own.arp ? defaultLink(facts, family) : own
 }
 
+/**
+ * The largest packet of a client. Where clients come in by the link that the tunnel goes out on, its MTU tells nothing of
+ * them, for it may have been enlarged for the tunnel alone: they are taken to have Ethernet's.
+ */
+const largest = (front: Link, link: Link): number => (front.name === link.name ? 1500 : front.mtu)
+
+interface Narrow {
+  readonly need: number
+  readonly link: Link
+  readonly front: Link
+  readonly names: readonly string[]
+  readonly bytes: number
+}
+
 export const tunnelMtu: Check = (facts) => {
-  const worst = new Map<string, { need: number; link: Link; front: Link; names: string[]; bytes: number }>()
+  const worst = new Map<string, Narrow>()
   for (const { service, server } of servers(facts)) {
     const link = facts.network.routes.get(server.address)?.link
     const front = frontOf(facts, service.address, service.family)
     if (server.forwarding !== 'tunneling' || link === undefined || front === undefined || link.loopback)
       continue
     const bytes = overhead(server)
-    const need = front.mtu + bytes
+    const need = largest(front, link) + bytes
     if (link.mtu >= need) continue
     const known = worst.get(link.name)
     const names = [...(known?.names ?? []), serverName(service, server)]
@@ -191,7 +220,9 @@ export const tunnelMtu: Check = (facts) => {
     severity: 'warning',
     evidence: [
       `link ${link.name}: mtu ${link.mtu}, of which the tunnel takes ${bytes}`,
-      `link ${front.name}, where clients come in: mtu ${front.mtu}`,
+      front.name === link.name
+        ? `clients come in on it as well: packets of up to ${largest(front, link)}`
+        : `link ${front.name}, where clients come in: mtu ${front.mtu}`,
       `tunneled: ${some(names)}`,
     ],
     consequence: fragments

@@ -1,7 +1,7 @@
 // Route: links and addresses of one network namespace, over one socket of rtnetlink.
 // SPDX-License-Identifier: MIT
 
-import { cannotOpen } from '../errors.js'
+import { cannotOpen, IpvsError } from '../errors.js'
 import { MalformedError } from '../netlink/attr.js'
 import { isInterrupted, walk } from '../netlink/message.js'
 import {
@@ -20,6 +20,7 @@ import {
   linksIn,
   listAddresses,
   listLinks,
+  newLink,
   type RouteRequest,
   type Way,
   waysIn,
@@ -30,6 +31,9 @@ const LARGEST_PART = 32 * 1024
 const DEADLINE = 10_000
 /** Lists that changed while they were read are read again, so often. */
 const ATTEMPTS = 5
+
+/** The end of what was begun last by `Route.alone`. */
+let last: Promise<unknown> = Promise.resolve()
 
 export class Route {
   readonly netns: NetworkNamespace | undefined
@@ -48,6 +52,18 @@ export class Route {
     } finally {
       route.#socket.close()
     }
+  }
+
+  /**
+   * As `with`, but one after the other within this process: for what reads, and then changes what it has read. Other
+   * processes are not kept away.
+   */
+  static alone<T>(netns: NetworkNamespace | undefined, use: (route: Route) => Promise<T>): Promise<T> {
+    return Route.with(netns, (route) => {
+      const turn = last.then(() => use(route))
+      last = turn.catch(() => undefined)
+      return turn
+    })
   }
 
   links(): Promise<readonly Link[]> {
@@ -73,6 +89,17 @@ export class Route {
   /** Makes one change. */
   async change(request: RouteRequest): Promise<void> {
     await this.#exchange(request)
+  }
+
+  /** Makes an interface of that kind; false where there is one of that name, which another process may have made. */
+  async make(name: string, kind: string): Promise<boolean> {
+    try {
+      await this.change(newLink(name, kind))
+      return true
+    } catch (error) {
+      if (error instanceof IpvsError && error.reason === 'interface-exists') return false
+      throw error
+    }
   }
 
   async #list<T>(request: RouteRequest, read: (replies: Uint8Array) => T): Promise<T> {

@@ -48,7 +48,7 @@ const busy = async (use: (netns: string) => Promise<void>): Promise<void> => {
 }
 
 test('many connections in few buckets', { timeout: 120_000 * slowness }, async () => {
-  onTestFinished(() => rmSync('/etc/modprobe.d/ip_vs.conf', { force: true }))
+  onTestFinished(() => rmSync('/etc/modprobe.d/ipvs-conn-tab-bits.conf', { force: true }))
   unload()
   expect(modules()).toBe('')
   execFileSync('modprobe', ['ip_vs', 'conn_tab_bits=8'])
@@ -59,7 +59,7 @@ test('many connections in few buckets', { timeout: 120_000 * slowness }, async (
       {
         severity: 'warning',
         evidence: ['256 buckets (conn_tab_bits of ip_vs is 8)', `${COUNT} connections`],
-        cure: 'echo options ip_vs conn_tab_bits=10 > /etc/modprobe.d/ip_vs.conf',
+        cure: 'echo options ip_vs conn_tab_bits=10 > /etc/modprobe.d/ipvs-conn-tab-bits.conf',
       },
     ])
     cure = found[0]!.cure

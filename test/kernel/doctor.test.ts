@@ -4,9 +4,11 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
-import { applyProfile, profile } from '../../lib/index.ts'
+import { doctor } from '../../lib/doctor/doctor.ts'
+import { applyProfile, profile, vip } from '../../lib/index.ts'
 import { director, site, VIP, web } from './doctor-site.ts'
-import { since } from './namespace.ts'
+import { ask, lan, serve } from './lan.ts'
+import { open, since } from './namespace.ts'
 
 const masqueraded = [{ address: '10.0.0.1', forwarding: 'masquerading' }] as const
 
@@ -46,10 +48,14 @@ test('an IPv6 VIP is not here', async () => {
 
 test('masquerading without forwarding', async () => {
   const at = await director(masqueraded)
-  await at.cures('no-forwarding', [
-    'net.ipv4.ip_forward = 0',
-    'masqueraded: 10.0.0.1:80 of 192.0.2.10:80/tcp',
-  ])
+  const names = 'masqueraded: 10.0.0.1:80 of 192.0.2.10:80/tcp'
+  const link = 'net.ipv4.conf.back.forwarding'
+  await at.cures('no-forwarding', [`${link} = 0`, 'net.ipv4.ip_forward = 0', names])
+  at.set(`${link}=0`)
+  await at.cures('no-forwarding', [`${link} = 0`, names])
+  // To set ip_forward is to set all links: one of them may be set otherwise since.
+  at.set('net.ipv4.ip_forward=0', `${link}=1`)
+  expect(await at.find()).toEqual([])
 })
 
 test('direct routing through a gateway', async () => {
@@ -79,6 +85,17 @@ test('a tunnel over a link that is too small', async () => {
   await at.cures('tunnel-mtu', [
     'link back: mtu 1500, of which the tunnel takes 20',
     'link front, where clients come in: mtu 1500',
+    'tunneled: 10.0.0.1:80 of 192.0.2.10:80/tcp',
+  ])
+})
+
+test('a tunnel over the link that clients come in by', async () => {
+  const at = await director([{ address: '10.0.0.1', forwarding: 'tunneling' }])
+  at.ip('address', 'del', `${VIP}/32`, 'dev', 'front')
+  at.ip('address', 'add', `${VIP}/32`, 'dev', 'back')
+  await at.cures('tunnel-mtu', [
+    'link back: mtu 1500, of which the tunnel takes 20',
+    'clients come in on it as well: packets of up to 1500',
     'tunneled: 10.0.0.1:80 of 192.0.2.10:80/tcp',
   ])
 })
@@ -174,7 +191,6 @@ test('a scheduler that is going to be used, and is not there', async () => {
 
 test('a real server without the VIP', async () => {
   const at = site()
-  at.set('net.ipv4.conf.all.arp_ignore=1', 'net.ipv4.conf.all.arp_announce=2')
   await at.cures('vip-missing', [`${VIP} is no address of this real server`], { realServerOf: [VIP] })
   expect(await at.find({ realServerOf: [VIP] })).toEqual([])
 })
@@ -210,7 +226,6 @@ test.each([
   ['2001:db8::10', 128],
 ])('a real server with %s on a link that neighbours ask on', async (vip, length) => {
   const at = site()
-  at.set('net.ipv4.conf.all.arp_ignore=1', 'net.ipv4.conf.all.arp_announce=2')
   at.ip('address', 'add', `${vip}/${length}`, 'dev', 'back')
   const options = { realServerOf: [vip] }
   await at.cures('vip-answers-arp', [`${vip}/${length} is an address of link back`], options)
@@ -223,6 +238,7 @@ test('a real server whose tunnel is filtered', async () => {
   at.set('net.ipv4.conf.all.arp_ignore=1', 'net.ipv4.conf.all.arp_announce=2')
   at.ip('link', 'add', 'tun1', 'type', 'ipip', 'remote', '10.0.0.254', 'local', '10.0.0.1')
   at.ip('link', 'set', 'tun1', 'up')
+  at.ip('address', 'add', '10.1.0.1/32', 'dev', 'tun1')
   at.set('net.ipv4.conf.tun1.rp_filter=1')
   const options = { realServerOf: [VIP] }
   await at.cures(
@@ -230,4 +246,37 @@ test('a real server whose tunnel is filtered', async () => {
     ['link tun1 is a tunnel', 'net.ipv4.conf.all.rp_filter = 0', 'net.ipv4.conf.tun1.rp_filter = 1'],
     options,
   )
+})
+
+test('a real server whose tunnel has no address: a loose filter drops all, until it is cured', async () => {
+  const address = '192.0.2.80'
+  const { machines } = await lan({ client: 2, director: 11, one: 21 })
+  const { client, director, one } = machines
+  await vip.add(address, { netns: director.path, interface: 'eth0' })
+  const ipvs = await open(director.path)
+  const service = { protocol: 'tcp', address, port: 80 } as const
+  await ipvs.services.add(service)
+  await ipvs.destinations.add(service, { address: '192.0.2.21', forwarding: 'tunneling' })
+  execFileSync('modprobe', ['ipip'])
+  const settings = ['arp_ignore=1', 'arp_announce=2', 'rp_filter=2']
+  one.exec('sysctl', '-qw', ...settings.map((setting) => `net.ipv4.conf.all.${setting}`))
+  one.exec('ip', 'address', 'add', `${address}/32`, 'dev', 'lo')
+  one.exec('ip', 'link', 'set', 'tunl0', 'up')
+  await serve(one, 'one')
+  expect(ask(client, address, 1)).toEqual([null])
+
+  const found = await doctor({ netns: one.path, realServerOf: [address] })
+  expect(found).toMatchObject([
+    {
+      id: 'reverse-path-filter',
+      evidence: [
+        'link tunl0 is a tunnel, without an IPv4 address',
+        'net.ipv4.conf.all.rp_filter = 2',
+        'net.ipv4.conf.tunl0.rp_filter = 0',
+      ],
+    },
+  ])
+  one.exec('sh', '-ec', found[0]!.cure)
+  expect(await doctor({ netns: one.path, realServerOf: [address] })).toEqual([])
+  expect(ask(client, address, 1)).toEqual(['one'])
 })

@@ -45,10 +45,10 @@ def ask(address, count):
 
 def attempt(address):
     try:
-        answer = ask_once(address, 2)
-        say([time.time() * 1000, answer])
+        name = ask_once(address, 2)
     except OSError:
-        pass
+        return
+    say([time.time() * 1000, name])
 
 
 # Ten new connections a second, for ever: each answer with the time it came.

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: MIT
 
 import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type Forwarding, realServer, vip } from '../../lib/index.ts'
 import { ask, lan, serve } from './lan.ts'
 import { type Namespace, namespace, open } from './namespace.ts'
@@ -182,6 +183,46 @@ test('what an interrupted call left is put back', async () => {
   netns.exec('ip', 'link', 'add', 'ipvs-rs', 'type', 'dummy')
   await realServer.undo('192.0.2.80', { netns: path })
   expect(everything(netns)).toBe(before)
+})
+
+test('calls at the same time do not take from each other', async () => {
+  const netns = namespace()
+  const { path } = netns
+  netns.exec('ip', 'link', 'add', 'eth0', 'type', 'veth')
+  await realServer.set('192.0.2.80', { netns: path, forwarding: 'tunneling' })
+  await realServer.undo('192.0.2.80', { netns: path })
+  const before = everything(netns)
+  const vips = ['192.0.2.80', '192.0.2.81', '2001:db8::80', '2001:db8::81']
+  await Promise.all(vips.map((each) => realServer.set(each, { netns: path, forwarding: 'tunneling' })))
+  const { vips: bound, tunnels } = await realServer.status({ netns: path })
+  expect(bound.map(({ address }) => address).toSorted()).toEqual(vips)
+  expect(tunnels.map((tunnel) => tunnel.before)).toEqual(['down', 'down'])
+  await Promise.all(vips.map((each) => realServer.undo(each, { netns: path })))
+  expect(everything(netns)).toBe(before)
+})
+
+test('a tunnel that was made goes again: with the last VIP, and where nothing can be noted', async () => {
+  const only = '/proc/sys/net/core/fb_tunnels_only_for_init_net'
+  const usual = readFileSync(only, 'utf8')
+  writeFileSync(only, '1')
+  onTestFinished(() => writeFileSync(only, usual))
+  const netns = namespace()
+  const { path } = netns
+  netns.exec('ip', 'link', 'add', 'eth0', 'type', 'veth')
+  const before = everything(netns)
+  const tunneling = { netns: path, forwarding: 'tunneling' } as const
+  expect((await realServer.set('192.0.2.80', tunneling)).tunnels).toEqual([
+    { name: 'tunl0', up: true, before: 'absent' },
+  ])
+  await realServer.undo('192.0.2.80', { netns: path })
+  expect(everything(netns)).toBe(before)
+  // Another name of an interface is in the way of the device.
+  netns.exec('ip', 'link', 'property', 'add', 'dev', 'eth0', 'altname', 'ipvs-rs')
+  const taken = everything(netns)
+  await expect(realServer.set('192.0.2.80', tunneling)).rejects.toMatchObject({
+    reason: 'interface-exists',
+  })
+  expect(everything(netns)).toBe(taken)
 })
 
 test('what cannot be is refused, and nothing is changed', async () => {

@@ -83,6 +83,30 @@ test('a dummy device is made on request, and goes with its last address', async 
   expect(netns.exec('ip', '-o', 'link', 'show', 'vips')).toContain('UP')
 })
 
+test('calls at the same time make one dummy device', async () => {
+  const netns = namespace()
+  const { path } = netns
+  const before = netns.exec('ip', 'address')
+  const addresses = ['192.0.2.80', '192.0.2.81', '2001:db8::80', '2001:db8::81']
+  const on = { netns: path, interface: 'vips', create: true }
+  await Promise.all(addresses.map((address) => vip.add(address, on)))
+  expect((await vip.list({ netns: path })).map(({ address }) => address).toSorted()).toEqual(addresses)
+  // What fails takes nothing from the others.
+  const outcomes = await Promise.allSettled([vip.add('192.0.2.80', on), vip.add('192.0.2.82', on)])
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  await Promise.all([...addresses, '192.0.2.82'].map((address) => vip.remove(address, { netns: path })))
+  expect(netns.exec('ip', 'address')).toBe(before)
+})
+
+test('a device whose first address is refused does not stay', async () => {
+  const netns = namespace()
+  netns.exec('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1')
+  const before = netns.exec('ip', 'address')
+  const on = { netns: netns.path, interface: 'vips', create: true }
+  await expect(vip.add('2001:db8::80', on)).rejects.toMatchObject({ reason: 'family-unsupported' })
+  expect(netns.exec('ip', 'address')).toBe(before)
+})
+
 test('what cannot be is refused by its name, and nothing is changed', async () => {
   const netns = namespace()
   const { path } = netns

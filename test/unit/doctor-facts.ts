@@ -1,6 +1,8 @@
 // Facts of a healthy director for the checks of doctor(), to be spoilt by tests.
 // SPDX-License-Identifier: MIT
 
+import { expect } from 'vitest'
+import { examine } from '../../lib/doctor/doctor.ts'
 import type { Facts } from '../../lib/doctor/types.ts'
 import type { Link, Route } from '../../lib/network.ts'
 import type { DestinationStatus, SnapshotService } from '../../lib/types.ts'
@@ -103,10 +105,20 @@ export const facts = (changes: Partial<Facts> = {}): Facts => ({
   settings: new Map([['net.ipv4.ip_forward', '1']]),
   network: {
     links: [lo, front, back],
-    addresses: [{ link: front, address: '192.0.2.10', family: 'ipv4', prefixLength: 32 }],
+    addresses: [{ link: front, address: '192.0.2.10', family: 'ipv4', prefixLength: 32, scope: 0 }],
     routes: routes(),
   },
   schedulers: [],
   limits: { connectionsPerBucket: 2, conntrackFill: 0.9, estimatorReads: 1_000_000 },
   ...changes,
 })
+
+/** What is found when they are spoilt so. */
+export const ids = (changes: Partial<Facts>) => examine(facts(changes)).map(({ id }) => id)
+
+/** The one finding. */
+export const only = (changes: Partial<Facts>) => {
+  const found = examine(facts(changes))
+  expect(found).toHaveLength(1)
+  return found[0]!
+}

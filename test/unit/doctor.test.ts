@@ -4,14 +4,7 @@
 import { expect, test } from 'vitest'
 import { doctor, examine } from '../../lib/doctor/doctor.ts'
 import type { Facts } from '../../lib/doctor/types.ts'
-import { back, facts, front, link, lo, routes, server, service } from './doctor-facts.ts'
-
-const ids = (changes: Partial<Facts>) => examine(facts(changes)).map(({ id }) => id)
-const only = (changes: Partial<Facts>) => {
-  const found = examine(facts(changes))
-  expect(found).toHaveLength(1)
-  return found[0]!
-}
+import { facts, ids, only, routes, server, service } from './doctor-facts.ts'
 
 test('a healthy director has no findings', () => {
   expect(ids({})).toEqual([])
@@ -65,36 +58,6 @@ test('each cure of a port used again leads to a state where the other side is no
   expect(only({ sysctls: { conn_reuse_mode: 0 } }).cure).toBe('sysctl -w net.ipv4.vs.conn_reuse_mode=1')
 })
 
-test.each([
-  [{ type: 'ipip' }, 'ipv4', 1520],
-  [{ type: 'ipip' }, 'ipv6', 1540],
-  [{ type: 'gre', checksum: 'none' }, 'ipv4', 1524],
-  [{ type: 'gre', checksum: 'plain' }, 'ipv4', 1528],
-  [{ type: 'gue', port: 6080, checksum: 'none' }, 'ipv4', 1532],
-  [{ type: 'gue', port: 6080, checksum: 'remote' }, 'ipv6', 1560],
-] as const)('what fits into a tunnel: %j over %s needs %i', (tunnel, family, need) => {
-  const services = [service([server({ forwarding: 'tunneling', tunnel, family })])]
-  const at = (mtu: number): Partial<Facts> => ({
-    services,
-    network: { ...facts().network, routes: routes({ '10.0.0.1': { link: { ...back, mtu } } }) },
-  })
-  expect(only(at(need - 1))).toMatchObject({ id: 'tunnel-mtu', cure: `ip link set dev back mtu ${need}` })
-  expect(ids(at(need))).toEqual([])
-})
-
-test('a tunnel without path MTU discovery fragments, and the largest need of a link counts', () => {
-  const services = [
-    service([
-      server({ forwarding: 'tunneling', tunnel: { type: 'ipip' } }),
-      server({ address: '10.0.0.2', forwarding: 'tunneling', tunnel: { type: 'gre', checksum: 'none' } }),
-    ]),
-  ]
-  const found = only({ services, sysctls: { pmtu_disc: 0 } })
-  expect(found.cure).toBe('ip link set dev back mtu 1524')
-  expect(found.consequence).toContain('above 1476 bytes are sent in fragments')
-  expect(found.evidence.at(-1)).toBe('tunneled: 10.0.0.1:80 of 192.0.2.10:80/tcp and 1 more')
-})
-
 const daemons = [{ state: 'master', interface: 'back', syncId: 0 }] as const
 
 test.each([
@@ -135,20 +98,6 @@ test('a VIP that another director may have is not missed', () => {
   expect(ids({ network, services, shared: true, sysctls: { sloppy_tcp: 1, schedule_icmp: 1 } })).toEqual([])
 })
 
-test('a VIP is to be added to the link of its network, or to that of the default route', () => {
-  const cure = (address: string, prefixLength: number) =>
-    only({
-      network: {
-        links: [lo, front, back],
-        addresses: [{ link: back, address, family: 'ipv4', prefixLength }],
-        routes: routes({ '192.0.2.10': { type: 'unicast' } }),
-      },
-    }).cure
-  expect(cure('192.0.2.1', 24)).toBe('ip address add 192.0.2.10/32 dev back')
-  expect(cure('192.0.2.1', 29)).toBe('ip address add 192.0.2.10/32 dev front')
-  expect(cure('192.0.3.1', 23)).toBe('ip address add 192.0.2.10/32 dev back')
-})
-
 test('a module that is missing: how it is to be had depends on whose it is', () => {
   const missing = { kernel: '6.9.9', running: false, listed: false, file: undefined }
   const cures = (scheduler: string, changes = {}) =>
@@ -183,13 +132,40 @@ test('what adding up counters costs, by kernel', () => {
   expect(ids({ ...threads, sysctls: { run_estimation: 1, est_nice: 10 } })).toEqual([])
 })
 
+const busy = (activeConns: number) => [service([server({ activeConns })])]
+
 test('a connection table is small by what is in it', () => {
   const services = [service([server({ activeConns: 8000, inactiveConns: 190, persistentConns: 3 })])]
   expect(only({ services })).toMatchObject({
     evidence: ['4096 buckets (conn_tab_bits of ip_vs is 12)', '8193 connections'],
-    cure: 'echo options ip_vs conn_tab_bits=14 > /etc/modprobe.d/ip_vs.conf',
+    cure: 'echo options ip_vs conn_tab_bits=14 > /etc/modprobe.d/ipvs-conn-tab-bits.conf',
   })
   expect(ids({ services, connectionTableSize: 16_384 })).toEqual([])
+})
+
+test.each([
+  ['5.10.0', 12, 9_000_000, 20],
+  ['5.10.0', 20, 9_000_000, undefined],
+  ['6.1.0', 22, 9_000_000, 24],
+  ['6.12.0', 20, 9_000_000, 24],
+  ['6.12.0', 27, 300_000_000, undefined],
+])('%s with a table of 2^%i and %i connections: conn_tab_bits %s', (kernel, bits, connections, advised) => {
+  const found = examine(facts({ kernel, connectionTableSize: 2 ** bits, services: busy(connections) }))
+  expect(found.map(({ cure }) => /conn_tab_bits=(\d+) /.exec(cure)?.[1])).toEqual(
+    advised === undefined ? [] : [`${advised}`],
+  )
+})
+
+test('a connection table that grows is small where it grows no more, and more is not meant', () => {
+  const at = (conn_lfactor: number): Partial<Facts> => ({
+    kernel: '7.2.12+deb13-amd64',
+    services: busy(9000),
+    sysctls: { conn_lfactor },
+  })
+  expect(only(at(-4)).evidence[0]).toBe(
+    '4096 buckets, grown no further (conn_tab_bits of ip_vs limits that; conn_lfactor is -4)',
+  )
+  expect(ids(at(2))).toEqual([])
 })
 
 test('conntrack near its limit, here and in another namespace', () => {
@@ -203,25 +179,11 @@ test('conntrack near its limit, here and in another namespace', () => {
   expect(ids({ settings })).toEqual([])
 })
 
-test('the strict filter of a front link matters where the way back is another one', () => {
-  const strict = new Map([['net.ipv4.conf.all.rp_filter', '1']])
-  const outer = link('outer')
-  const network = { ...facts().network, routes: routes({ '192.0.0.8': { link: outer } }) }
-  expect(ids({ settings: strict })).toEqual([])
-  expect(only({ settings: strict, network })).toMatchObject({
-    id: 'reverse-path-filter',
-    severity: 'warning',
-    cure: 'sysctl -w net.ipv4.conf.front.rp_filter=2',
-  })
-  strict.set('net.ipv4.conf.front.rp_filter', '2')
-  expect(ids({ settings: strict, network })).toEqual([])
-})
-
 test('the gravest first', () => {
   const severities = examine(
     facts({
       sysctls: { conn_reuse_mode: 0, run_estimation: 0 },
-      settings: new Map([['net.ipv4.ip_forward', '0']]),
+      settings: new Map([['net.ipv4.conf.back.forwarding', '0']]),
       services: [service([server({ forwarding: 'masquerading' })])],
     }),
   ).map(({ severity }) => severity)

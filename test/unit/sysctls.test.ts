@@ -48,6 +48,11 @@ test('what does not begin with net. is not written', () => {
   expect(() => writeSettings([{ sysctl: 'net.ipv4.vs.sloppy_tcp', value: 'x' }])).toThrow('expected a number')
 })
 
+test('what is named twice is not written', () => {
+  const settings = ['1', '0'].map((value) => ({ sysctl: 'net.ipv4.vs.conntrack', value }))
+  expect(() => writeSettings(settings)).toThrow('net.ipv4.vs.conntrack: given more than once')
+})
+
 test('every sysctl says what it is', () => {
   for (const [name, { meaning, since, range, default: initial }] of Object.entries(sysctls)) {
     expect(meaning.length, name).toBeGreaterThan(20)
