@@ -21,8 +21,10 @@ const packed = {
   hookTimeout: 300_000,
 } as const
 
+/** One process for all files: to load and compile everything anew for each takes an emulated processor minutes. */
 const inMachine = {
   pool: 'forks',
+  isolate: false,
   fileParallelism: false,
   testTimeout: 60_000 * patience,
   hookTimeout: 60_000 * patience,
