@@ -4,7 +4,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterAll, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { Ipvs, ServiceKey, ServiceSettings } from '../../lib/index.ts'
 import { makeNamespace, type Namespace, namespace, open } from './namespace.ts'
 
@@ -122,21 +122,21 @@ export const network = (): Network => {
   return made
 }
 
-/** The client and the real servers: the processes of a file's first test serve the others too, each with a director of its own. */
+/**
+ * The client and the real servers: the processes of the first test serve the others of this process too, each with a
+ * director of its own. They end with this process.
+ */
 const startEnds = async () => {
   const [front, back] = [makeNamespace(), makeNamespace()]
   address(back)
   const children = await Promise.all([start(front, 'client'), start(back, 'servers', ...servers)])
-  return { front, back, children, client: clientOf(children[0]) }
+  for (const child of children) {
+    child.unref()
+    child.channel?.unref()
+  }
+  return { front, back, client: clientOf(children[0]) }
 }
 let ends: ReturnType<typeof startEnds> | undefined
-afterAll(async () => {
-  if (ends === undefined) return
-  const { front, back, children } = await ends
-  await Promise.all(children.map(stop))
-  front.delete()
-  back.delete()
-})
 
 /** A service with the three servers, each of weight 5, and the network around it. */
 export const balancer = async (
