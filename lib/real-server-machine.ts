@@ -39,7 +39,7 @@ const BEST_SOURCE = 2
 /**
  * A tunneled packet comes from a client, which is reached by another interface: strict filtering (1) would drop it. 2 and
  * not 0, because the greater one of this and of `all` counts, so that 0 would do nothing where `all` is 1. What 2 asks for,
- * a route to the client over any interface, replies need as well; and an IPv4 address of the interface (`carriers`).
+ * a route to the client over any interface, replies need as well; and an IPv4 address of the interface (see addVip).
  */
 const LOOSE = 2
 
