@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from '../scripts/build.mjs'
 import { main, root } from '../scripts/lib.mjs'
@@ -27,7 +27,7 @@ Sets up what is missing.
 
 const vitest = join(root, 'node_modules/vitest/vitest.mjs')
 
-/** Runs a program; its output is shown in one piece at the end, because the kernel tests go on beside it. */
+/** Runs a program; its output is for showing in one piece at the end, because the kernel tests go on beside it. */
 const capture = (command, ...args) =>
   new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -41,31 +41,42 @@ const capture = (command, ...args) =>
     child.on('close', (code) => resolve({ status: code ?? 1, text }))
   })
 
-const show = async (...command) => {
-  const { status, text } = await capture(...command)
-  process.stdout.write(text)
-  return status
+const quietly = async (...command) => {
+  const ended = await capture(...command)
+  if (ended.status !== 0) process.stdout.write(ended.text)
+  return ended
 }
 
 /** Takes the counts from the program's closing line `N passed, N failed`. */
 const counted = async (...command) => {
-  const { status, text } = await capture(...command)
-  process.stdout.write(text)
+  const { status, text } = await quietly(...command)
   return countsOf(text, status)
 }
 
-const one = async (name, status) => ((await status) === 0 ? passed() : failed(name))
+const one = async (name, ...command) => ((await quietly(...command)).status === 0 ? passed() : failed(name))
 
 /** vitest's own report says how many tests ran; its status alone would not tell a run of none. */
 async function vitestIn(folder, project, run) {
   const report = join(folder, `${project}.json`)
-  const reporting = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const reporters = [join(root, 'test/reporter.ts'), 'json'].map((reporter) => `--reporter=${reporter}`)
+  const reporting = [...reporters, `--outputFile.json=${report}`]
   const status = await run(['node', vitest, 'run', '--project', project, ...reporting], report)
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
-      readFileSync(report, 'utf8'),
-    )
-    const counts = { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests }
+    const said = JSON.parse(readFileSync(report, 'utf8'))
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = said
+    const counts = {
+      passed: numPassedTests,
+      failed: numFailedTests,
+      skipped: numPendingTests + numTodoTests,
+      reasons: testResults.flatMap(({ name, assertionResults }) =>
+        assertionResults
+          .filter(({ status }) => status === 'failed')
+          .map(({ fullName, failureMessages }) => {
+            const [first = ''] = failureMessages.join().split('\n')
+            return `${relative(root, name)}: ${fullName}: ${first.slice(0, 300)}`
+          }),
+      ),
+    }
     // A file that cannot be loaded, or a complaint of the kernel, fails no test but the run.
     return status !== 0 && numFailedTests === 0
       ? addCounts(counts, failed(`${project} tests: status ${status}`))
@@ -110,7 +121,11 @@ export async function testsInMachine(project, { env, shares = [], wrapper = [], 
 export async function testsHere(project) {
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
   try {
-    return await vitestIn(folder, project, ([, ...args]) => show(process.execPath, ...args))
+    return await vitestIn(folder, project, async ([, ...args]) => {
+      const { status, text } = await capture(process.execPath, ...args)
+      process.stdout.write(text)
+      return status
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -127,15 +142,15 @@ const make = (...args) => [
 
 /** One after the other on this machine; beside them, and then also after them … */
 const hostJobs = {
-  check: () => one('npm run check', show('npm', 'run', '--silent', 'check')),
-  docs: () => one('npm run docs', show('npm', 'run', '--silent', 'docs')),
+  check: () => one('npm run check', 'npm', 'run', '--silent', 'check'),
+  docs: () => one('npm run docs', 'npm', 'run', '--silent', 'docs'),
   unit: () => testsHere('unit'),
   c: () => counted(...make('check')),
   kmod: () => counted('make', '--no-print-directory', '-C', 'test/kmod', 'check'),
-  asan: () => one('the addon under sanitizers', show(...make('addon-asan', 'symbols'))),
-  fuzz: () => one('fuzzing', show(...make('fuzz', 'SECONDS=30'))),
+  asan: () => one('the addon under sanitizers', ...make('addon-asan', 'symbols')),
+  fuzz: () => one('fuzzing', ...make('fuzz', 'SECONDS=30')),
   package: () => testsHere('package'),
-  bench: () => one('every benchmark once', show(process.execPath, 'bench/run.mjs', '--quick')),
+  bench: () => one('every benchmark once', process.execPath, 'bench/run.mjs', '--quick'),
 }
 /** … what runs in test machines only, the longest first. */
 const machineJobs = {

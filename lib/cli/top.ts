@@ -114,7 +114,7 @@ const isUtf8 = ({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): boolean =>
 /** It rests for so many times what a reading took of the processors, which is less than a tenth of the whole … */
 const REST = 12
 /** … but not for longer than this. The first readings take the longest: code is not compiled, and all is read. */
-const LONGEST_REST = 20_000
+const LONGEST_REST = 30_000
 
 /** Milliseconds of processor time that this process has taken. */
 const processorTime = (): number => {

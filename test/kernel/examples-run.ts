@@ -6,13 +6,13 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
 import type { Namespace } from './namespace.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 export const example = (name: string): string =>
   fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
 
 /** For whatever a process needs some time to do. */
-export const patience = { timeout: 60_000 * slowness, interval: 50 }
+export const soon = { timeout: 30_000 * patience, interval: 50 }
 
 /** A process of Node.js in a namespace; it ends with the test. */
 export class Process {
@@ -39,7 +39,7 @@ export class Process {
 
   /** Waits until it has printed this. */
   async printed(text: string | RegExp): Promise<void> {
-    await expect.poll(() => this.output, patience).toMatch(text)
+    await expect.poll(() => this.output, soon).toMatch(text)
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -71,7 +71,7 @@ export class Requests {
   async seen(): Promise<Traffic> {
     const before = this.#process.output.length
     this.#process.write('')
-    await expect.poll(() => this.#process.output.slice(before), patience).toMatch(/\n$/)
+    await expect.poll(() => this.#process.output.slice(before), soon).toMatch(/\n$/)
     return JSON.parse(this.#process.output.slice(before))
   }
 }

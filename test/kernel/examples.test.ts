@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { balancer, network, servers, web } from './balancer.ts'
-import { example, Process, patience, Requests } from './examples-run.ts'
+import { example, Process, Requests, soon } from './examples-run.ts'
 import { namespace, open } from './namespace.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 const [one, two] = servers
-const limit = { timeout: 180_000 * slowness }
+const limit = { timeout: 90_000 * patience }
 const url = `http://${web.address}/`
 const folder = (): string => mkdtempSync(join(tmpdir(), 'examples-'))
 
@@ -34,7 +34,7 @@ test(
     const rules = (): string[] => netns.ipvsadm('-Sn').trim().split('\n').sort()
     const server = (address: string, weight: number) => `-a -t 192.0.2.10:80 -r ${address}:80 -m -w ${weight}`
     const service = '-A -t 192.0.2.10:80 -s wrr'
-    const becomes = (...expected: readonly string[]) => expect.poll(rules, patience).toEqual(expected)
+    const becomes = (...expected: readonly string[]) => expect.poll(rules, soon).toEqual(expected)
 
     netns.ipvsadm('-A', '-t', '192.0.2.99:80') // Not in the file.
     write({ [one]: 5 })
@@ -90,7 +90,7 @@ echo $! > ${state}/$SERVER
   }
   const requests = new Requests(front, 'ask', url)
   const answering = async () => Object.keys((await requests.seen()).answers).sort()
-  await expect.poll(answering, patience).toEqual([`${one} old`, `${two} old`])
+  await expect.poll(answering, soon).toEqual([`${one} old`, `${two} old`])
   const deploy = (command: string) =>
     new Process(director, example('deploy.mjs'), web.address, `${web.port}`, command)
   const table = async () =>
@@ -107,7 +107,7 @@ echo $! > ${state}/$SERVER
   const total = Object.values(during.answers).reduce((sum, count) => sum + count, 0)
   expect(total).toBeGreaterThan(30)
   console.log(`deploy: ${total} requests while both servers were replaced, 0 failed`)
-  await expect.poll(answering, patience).toEqual([`${one} new`, `${two} new`])
+  await expect.poll(answering, soon).toEqual([`${one} new`, `${two} new`])
   expect(await table()).toEqual(weights)
 
   // A command that fails ends it at the first server. The next run leaves that alone, and the other, which is the last.
@@ -127,7 +127,7 @@ echo $! > ${state}/$SERVER
 
   // The same without a drain is seen.
   process.kill(Number(readFileSync(join(state, other), 'utf8')))
-  await expect.poll(async () => (await requests.seen()).failures, patience).toContain('ECONNREFUSED')
+  await expect.poll(async () => (await requests.seen()).failures, soon).toContain('ECONNREFUSED')
 })
 
 test(
@@ -148,18 +148,18 @@ test(
     const requests = new Requests(front, 'ask', url)
     const answering = async () => Object.keys((await requests.seen()).answers).sort()
     const hello = (address: string) => `${address}:8080 got 0 bytes`
-    await expect.poll(answering, patience).toEqual([hello(one)])
+    await expect.poll(answering, soon).toEqual([hello(one)])
     const stayer = await attach(two)
-    await expect.poll(answering, patience).toEqual([hello(one), hello(two)])
+    await expect.poll(answering, soon).toEqual([hello(one), hello(two)])
     expect(await table()).toEqual([`${one} 100`, `${two} 100`])
 
     const slow = new Requests(front, 'slow', url, '20')
     const active = async () => (await ipvs.destinations.list(web)).map(({ activeConns }) => activeConns >= 5)
-    await expect.poll(active, patience).toEqual([true, true])
+    await expect.poll(active, soon).toEqual([true, true])
     leaver.kill('SIGTERM')
     await leaver.printed(/waiting [1-9]/)
     await requests.seen()
-    await expect.poll(answering, patience).toEqual([hello(two)])
+    await expect.poll(answering, soon).toEqual([hello(two)])
     expect(await table()).toEqual([`${one} 0`, `${two} 100`])
     const { answers, failures } = await slow.seen()
     expect(failures).toEqual([])
@@ -176,7 +176,7 @@ test(
     await attach(two)
     expect(await table()).toEqual([`${two} 100`])
     await requests.seen()
-    await expect.poll(answering, patience).toEqual([hello(two)])
+    await expect.poll(answering, soon).toEqual([hello(two)])
   },
 )
 
@@ -221,7 +221,7 @@ test('exporter: the metrics of node_exporter, with the numbers of the kernel', l
   const backend = (address: string, where = ['192.0.2.10', '80', '8080', 'TCP', '']) =>
     `{local_address="${where[0]}",local_port="${where[1]}",remote_address="${address}",remote_port="${where[2]}",` +
     `proto="${where[3]}",local_mark="${where[4]}"}`
-  await expect.poll(() => totals()[0], patience).toBe(6)
+  await expect.poll(() => totals()[0], soon).toBe(6)
   const rows = [
     [backend(one), 1, 1, 5],
     [backend(two), 2, 0, 5],

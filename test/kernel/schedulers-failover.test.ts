@@ -9,13 +9,13 @@ import { clientOf, configure, peer, wire } from './balancer.ts'
 import { example, Process } from './examples-run.ts'
 import { type Namespace, namespace } from './namespace.ts'
 import './schedulers-modules.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 const VIP = '192.0.2.10'
 const names = ['a', 'b', 'c'] as const
 const hosts = { a: '192.0.2.21', b: '192.0.2.22', c: '192.0.2.23' } as const
 const CONNECTIONS = 40
-const limit = { timeout: 180_000 * slowness }
+const limit = { timeout: 60_000 * patience }
 
 // The machine has busybox in any case.
 const arping = ['/usr/sbin', '/usr/bin', '/usr/local/bin'].map((folder) => join(folder, 'arping'))

@@ -8,7 +8,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { applyProfile, Ipvs, profile } from '../../lib/index.ts'
 import { Namespace } from './namespace.ts'
 import './schedulers-modules.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 const VIP = '192.0.2.10'
 const web = { protocol: 'tcp', address: VIP, port: 80 } as const
@@ -98,7 +98,7 @@ beforeAll(async () => {
   return async () => {
     for (const end of ended.reverse()) await end()
   }
-}, 120_000 * slowness)
+}, 60_000 * patience)
 
 const ask = async (...words: readonly (string | number)[]): Promise<number> => {
   const reply = once(at.client, 'message')
@@ -149,7 +149,7 @@ const broken = async (scheduler: string, clients = CLIENTS): Promise<number> => 
 const told = (scheduler: string, count: number, clients = CLIENTS): void =>
   console.log(`${scheduler}: ${count} of ${clients} connections broken by the takeover, none synchronised`)
 
-const timeout = { timeout: 120_000 * slowness }
+const timeout = { timeout: 60_000 * patience }
 
 test('maglev with the profile direct-return: no connection breaks', timeout, async () => {
   const count = await broken('maglev')

@@ -10,6 +10,7 @@ import type { Ipvs } from '../../lib/index.ts'
 import { ipvs } from './cli-run.ts'
 import { addresses, flow } from './flows.ts'
 import { type Namespace, namespace, open } from './namespace.ts'
+import { patience } from './slowness.ts'
 import { Terminal } from './terminal.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -89,7 +90,6 @@ test('connections, rates, bars and the drain; keys sort, filter, hide and scroll
   const { netns } = await director()
   const terminal = top(netns)
   const lines = await terminal.until(hasRates)
-  console.log(lines.join('\n'))
   expect(lines).toHaveLength(20)
   expect(lines[0]).toMatch(/^ipvs top .* 2 services, 6 real servers, 1 draining, 12 active connections$/)
   expect(names(lines)).toEqual([
@@ -166,7 +166,7 @@ test('Ctrl-C, SIGTERM and an error of the kernel give the terminal back, too', a
 })
 
 test('2,000 services with 5 real servers each', {
-  timeout: 200_000,
+  timeout: 120_000 * patience,
 }, async () => {
   const netns = namespace()
   const client = await open(netns.path)
