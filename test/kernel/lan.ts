@@ -45,7 +45,7 @@ export class Peer<T> {
   }
 
   /** Waits until a line fits, for so many milliseconds; undefined if none does. */
-  async until(fits: (line: T) => boolean, patience = 20_000): Promise<T | undefined> {
+  async until(fits: (line: T) => boolean, patience = 60_000): Promise<T | undefined> {
     const end = performance.now() + patience
     for (let i = 0; ; ) {
       for (; i < this.lines.length; i++) if (fits(this.lines[i]!)) return this.lines[i]

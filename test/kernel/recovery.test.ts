@@ -70,8 +70,9 @@ test('a kernel that blocks past the deadline: outcome unknown, nothing sent mean
   await expect(behind).rejects.toMatchObject({ reason: 'not-sent' })
   await expect(ipvs.info()).rejects.toMatchObject({ reason: 'not-sent' })
   expect(Date.now() - start).toBeLessThan(5500)
-  await sleep(7500 - (Date.now() - start))
-  expect(await ipvs.services.list()).toEqual([])
+  // Some seconds later the kernel is back.
+  const listed = () => ipvs.services.list().catch(({ reason }) => reason)
+  await expect.poll(listed, { timeout: 30_000, interval: 200 }).toEqual([])
 })
 
 test('however long the kernel takes inside sendmsg, what it answered is taken', async () => {
@@ -94,7 +95,7 @@ test('open does not wait without end for a module', async () => {
   chmodSync(slow, 0o755)
   loadModulesWith(slow)
   await expect(Ipvs.open({ deadline: 200 })).rejects.toMatchObject({ code: 'ETIMEDOUT', command: 'open' })
-  await sleep(4500) // until the kernel is back, and the sockets are closed
+  await sleep(6000) // until the kernel is back, and the sockets are closed
 })
 
 test('a lowered default of receive buffers changes nothing', async () => {

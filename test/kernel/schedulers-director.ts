@@ -13,7 +13,7 @@ import { Ipvs, type ServiceKey, type ServiceSettings } from '../../lib/index.ts'
 import './namespace.ts' // Refuses to run on a kernel that is not disposable.
 import { folder, isOurs } from './schedulers-modules.ts'
 import { nameOf, type Server, web } from './schedulers-servers.ts'
-import { slowness } from './slowness.ts'
+import { patience } from './slowness.ts'
 
 export interface Clients {
   readonly count?: number
@@ -99,7 +99,7 @@ export class Director {
     const answers = createInterface(sender.stdout)[Symbol.asyncIterator]()
     sender.stdin.write(`${orderOf({ count: 0 })}\n`)
     await answers.next() // It is inside by now.
-    const ipvs = await Ipvs.open({ netns: `/proc/${sender.pid}/ns/net`, deadline: 10_000 * slowness })
+    const ipvs = await Ipvs.open({ netns: `/proc/${sender.pid}/ns/net`, deadline: 10_000 * patience })
     return new Director(ipvs, sender, answers)
   }
 

@@ -35,7 +35,7 @@ export const loaded = (module: string): boolean =>
   `\n${readFileSync('/proc/modules', 'utf8')}`.includes(`\n${module} `)
 
 /** Unloads them. Namespaces that ended hold them until the kernel's worker has taken those down, hence the patience. */
-export const unload = async (patience = 20_000 * slowness): Promise<void> => {
+export const unload = async (patience = 60_000 * slowness): Promise<void> => {
   const deadline = Date.now() + patience
   for (const name of ours) {
     while (loaded(`ip_vs_${name}`)) {

@@ -85,7 +85,7 @@ export class Terminal {
 
   /** Waits until the screen is as wanted. */
   async until(wanted: (lines: readonly string[]) => boolean): Promise<readonly string[]> {
-    const deadline = Date.now() + 60_000 * slowness
+    const deadline = Date.now() + 120_000 * slowness
     for (;;) {
       const { lines } = this
       if (wanted(lines)) return lines

@@ -1,9 +1,10 @@
 // Twenty workers that use the client are terminated at random moments, ten rounds; prints the descriptors before and after.
 // SPDX-License-Identifier: MIT
 
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isMainThread, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { Ipvs, IpvsSync } from '../../dist/index.js'
 
 const WORKERS = 20
@@ -25,6 +26,7 @@ const work = async ({ netns, port }) => {
     ])
     sync.services.list()
     if (Math.random() < 0.5) await ipvs.close() // the others are left to the garbage collector
+    parentPort.postMessage('round')
   }
 }
 
@@ -34,8 +36,9 @@ const main = async () => {
   const netns = process.argv[2]
   // The first worker makes node open descriptors that it keeps.
   const warm = new Worker(new URL(import.meta.url), { workerData: { netns, port: 1 } })
-  await sleep(500)
+  await once(warm, 'message')
   await warm.terminate()
+  await sleep(1000)
   const before = openDescriptors()
   for (let round = 0; round < ROUNDS; round++) {
     const workers = Array.from({ length: WORKERS }, (_, i) => {
@@ -48,7 +51,8 @@ const main = async () => {
       }),
     )
   }
-  await sleep(200)
+  // A call of a worker that is gone ends when the kernel answers it.
+  for (let i = 0; i < 100 && openDescriptors() > before; i++) await sleep(100)
   console.log(JSON.stringify({ before, after: openDescriptors() }))
 }
 

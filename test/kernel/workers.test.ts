@@ -18,16 +18,18 @@ test('20 workers terminated at random moments, 10 rounds: no crash, no descripto
   })
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
   const { before, after } = JSON.parse(stdout)
-  expect(after).toBe(before)
+  expect(after).toBeLessThanOrEqual(before)
 })
 
 test('a thousand clients opened and closed leave no descriptor', async () => {
   const { path } = namespace()
   await (await Ipvs.open({ netns: path })).close()
-  const before = readdirSync('/proc/self/fd').length
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  const before = descriptors()
   for (let i = 0; i < 1000; i++) {
     const ipvs = await Ipvs.open({ netns: path })
     await Promise.all([ipvs.close(), ipvs.close()])
   }
-  expect(readdirSync('/proc/self/fd').length).toBe(before)
+  // What other tests of this process have left behind may end meanwhile.
+  expect(descriptors()).toBeLessThanOrEqual(before)
 })
