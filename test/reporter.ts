@@ -9,4 +9,7 @@ export default class extends MinimalReporter {
   override onUserConsoleLog({ content }: UserConsoleLog): void {
     this.log(content.trimEnd())
   }
+
+  // npm test counts the tests of all.
+  override reportTestSummary(): void {}
 }
