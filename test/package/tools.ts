@@ -15,7 +15,10 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Never throws: what a program says and how it ends is what these tests are about. */
+/**
+ * Never throws: what a program says and how it ends is what these tests are about. Without colours, which CI=true
+ * would ask for.
+ */
 export const run = (
   command: string,
   args: readonly string[],
@@ -23,6 +26,7 @@ export const run = (
 ): Outcome => {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: root,
+    env: { ...process.env, NO_COLOR: '1' },
     encoding: 'utf8',
     maxBuffer: 1 << 26,
     ...options,
