@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { build } from '../scripts/build.mjs'
 import { main, root } from '../scripts/lib.mjs'
 import { setup } from '../scripts/setup.mjs'
-import { addCounts, failed, passed } from './counts.mjs'
+import { addCounts, conclude, failed, passed } from './counts.mjs'
 import { schedulerModules } from './kmod/modules.mjs'
 import { testsInMachine } from './run.mjs'
 import { debugKernel } from './vm/debug-kernel.mjs'
@@ -68,10 +68,7 @@ async function testOnDebugKernel(argv) {
       shares: [folder],
       wrapper: ['sh', join(root, 'test/kmod/kmemleak.sh'), report],
     })
-    const total = addCounts(tests, leaks(report))
-    for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
-    console.log(`\n${total.passed} passed, ${total.failed} failed`)
-    return total.failed === 0 ? 0 : 1
+    return conclude(addCounts(tests, leaks(report)))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -3,7 +3,7 @@
 import { build } from '../scripts/build.mjs'
 import { main } from '../scripts/lib.mjs'
 import { setup } from '../scripts/setup.mjs'
-import { addCounts, noCounts } from './counts.mjs'
+import { addCounts, conclude, noCounts } from './counts.mjs'
 import { kernelTests } from './run.mjs'
 import { fetchKernel } from './vm/kernels.mjs'
 
@@ -14,16 +14,12 @@ async function runAll(argv) {
   const kernels = []
   for (const name of names) kernels.push({ name, folder: await fetchKernel(name) })
   let total = noCounts
-  const rows = []
   for (const { name, folder } of kernels) {
-    console.log(`\n── kernel ${name} ${'─'.repeat(50)}`)
     const counts = await kernelTests({ kernel: folder })
-    rows.push(`${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+    console.log(`${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
     total = addCounts(total, counts)
   }
-  for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
-  console.log(`\n${rows.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`)
-  return total.failed === 0 && total.passed > 0 ? 0 : 1
+  return conclude(total)
 }
 
 await main(import.meta, runAll)

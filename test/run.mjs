@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { build } from '../scripts/build.mjs'
 import { main, root } from '../scripts/lib.mjs'
 import { setup } from '../scripts/setup.mjs'
-import { addCounts, countsOf, failed, noCounts, passed } from './counts.mjs'
+import { addCounts, conclude, countsOf, failed, noCounts, passed } from './counts.mjs'
 import { schedulerModules } from './kmod/modules.mjs'
 import { findKernel } from './vm/kernel.mjs'
 import { runInVm } from './vm/run.mjs'
@@ -41,48 +41,45 @@ const capture = (command, ...args) =>
     child.on('close', (code) => resolve({ status: code ?? 1, text }))
   })
 
-const quietly = async (...command) => {
-  const ended = await capture(...command)
-  if (ended.status !== 0) process.stdout.write(ended.text)
-  return ended
-}
-
 /** Takes the counts from the program's closing line `N passed, N failed`. */
 const counted = async (...command) => {
-  const { status, text } = await quietly(...command)
+  const { status, text } = await capture(...command)
   return countsOf(text, status)
 }
 
-const one = async (name, ...command) => ((await quietly(...command)).status === 0 ? passed() : failed(name))
+const one = async (name, ...command) => {
+  const { status, text } = await capture(...command)
+  return status === 0 ? passed() : failed(`${name}: status ${status}: … ${text.trimEnd().slice(-400)}`, text)
+}
 
 /** vitest's own report says how many tests ran; its status alone would not tell a run of none. */
 async function vitestIn(folder, project, run) {
   const report = join(folder, `${project}.json`)
   const reporters = [join(root, 'test/reporter.ts'), 'json'].map((reporter) => `--reporter=${reporter}`)
   const reporting = [...reporters, `--outputFile.json=${report}`]
-  const status = await run(['node', vitest, 'run', '--project', project, ...reporting], report)
+  const { status, text: coloured } = await run([vitest, 'run', '--project', project, ...reporting])
+  const text = stripVTControlCharacters(coloured)
   try {
     const said = JSON.parse(readFileSync(report, 'utf8'))
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = said
-    const counts = {
-      passed: numPassedTests,
-      failed: numFailedTests,
-      skipped: numPendingTests + numTodoTests,
-      reasons: testResults.flatMap(({ name, assertionResults }) =>
-        assertionResults
-          .filter(({ status }) => status === 'failed')
-          .map(({ fullName, failureMessages }) => {
-            const [first = ''] = failureMessages.join().split('\n')
-            return `${relative(root, name)}: ${fullName}: ${first.slice(0, 300)}`
-          }),
-      ),
+    const { numPassedTests, numPendingTests, numTodoTests, testResults } = said
+    const reasons = testResults.flatMap(({ name, status, message, assertionResults }) => {
+      const tests = assertionResults.filter((test) => test.status === 'failed')
+      // A file that cannot be loaded fails without a test.
+      const failures = tests.length > 0 || status !== 'failed' ? tests : [{ failureMessages: [message] }]
+      return failures.map(({ fullName = 'not loaded', failureMessages }) => {
+        const [first = ''] = failureMessages.join().split('\n')
+        return `${relative(root, name)}: ${fullName}: ${first.slice(0, 300)}`
+      })
+    })
+    // What a test left unhandled and complaints of the kernel fail the run alone.
+    if (status !== 0 && reasons.length === 0) {
+      const [why = ''] = /^(vm: |[^\n]*Unhandled).{0,500}/ms.exec(text) ?? []
+      reasons.push(`${project} tests: status ${status}: ${why}`)
     }
-    // A file that cannot be loaded, or a complaint of the kernel, fails no test but the run.
-    return status !== 0 && numFailedTests === 0
-      ? addCounts(counts, failed(`${project} tests: status ${status}`))
-      : counts
+    const skipped = numPendingTests + numTodoTests
+    return { passed: numPassedTests, failed: reasons.length, skipped, reasons, text }
   } catch {
-    return failed(`${project} tests: no report`)
+    return failed(`${project} tests: status ${status} and no report`, text)
   }
 }
 
@@ -101,16 +98,17 @@ export async function testsInMachine(project, { env, shares = [], wrapper = [], 
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
   try {
     return await vitestIn(folder, project, async (command) => {
-      const { status } = await runInVm({
-        command: [...wrapper, process.execPath, ...command.slice(1), ...files],
+      const { status, stdout, stderr } = await runInVm({
+        command: [...wrapper, process.execPath, ...command, ...files],
         cwd: root,
         env: { ...env, IPVS_TEST_KERNEL: 'disposable' },
+        capture: true,
         cpus: Math.min(2, cpus().length),
         shares: [folder, ...shares],
         timeout: 3600,
         ...options,
       })
-      return status
+      return { status, text: stdout + stderr }
     })
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -121,11 +119,7 @@ export async function testsInMachine(project, { env, shares = [], wrapper = [], 
 export async function testsHere(project) {
   const folder = mkdtempSync(join(tmpdir(), 'ipvs-test-'))
   try {
-    return await vitestIn(folder, project, async ([, ...args]) => {
-      const { status, text } = await capture(process.execPath, ...args)
-      process.stdout.write(text)
-      return status
-    })
+    return await vitestIn(folder, project, (command) => capture(process.execPath, ...command))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -167,9 +161,9 @@ async function runInTurn(jobs, options) {
   for (const [name, job] of jobs) {
     const start = performance.now()
     const counts = await job(options)
-    const { passed: good, failed: bad } = counts
+    const { passed: good, failed: bad, reasons } = counts
     const seconds = ((performance.now() - start) / 1000).toFixed(0)
-    console.log(`── ${name}: ${good} passed, ${bad} failed, ${seconds} s ${'─'.repeat(40)}\n`)
+    console.log([`${name}: ${good} passed, ${bad} failed, ${seconds} s`, ...reasons].join('\n  '))
     total = addCounts(total, counts)
   }
   return total
@@ -196,11 +190,7 @@ async function runJobs(argv) {
     ),
     runInTurn(machine, { kernel }),
   ])
-  const total = addCounts(here, there)
-  for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
-  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
-  console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`)
-  return total.failed === 0 && total.passed > 0 ? 0 : 1
+  return conclude(addCounts(here, there))
 }
 
 await main(import.meta, runJobs)

@@ -3,7 +3,7 @@
 import { build } from '../../scripts/build.mjs'
 import { main } from '../../scripts/lib.mjs'
 import { setup } from '../../scripts/setup.mjs'
-import { addCounts, failed, passed } from '../counts.mjs'
+import { addCounts, conclude, failed, passed } from '../counts.mjs'
 import { testsHere } from '../run.mjs'
 import { tryInGuest } from './guest.mjs'
 
@@ -12,8 +12,5 @@ await main(import.meta, async () => {
   await build()
   const here = addCounts(await testsHere('package'), await testsHere('platforms'))
   const name = 'the tarball in the test machine'
-  const total = addCounts(here, (await tryInGuest()) === 0 ? passed() : failed(name))
-  for (const reason of total.reasons) console.log(`FAILED: ${reason}`)
-  console.log(`\n${total.passed} passed, ${total.failed} failed`)
-  return total.failed === 0 ? 0 : 1
+  return conclude(addCounts(here, (await tryInGuest()) === 0 ? passed() : failed(name)))
 })
