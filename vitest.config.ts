@@ -10,6 +10,8 @@ const operation = files('plan*', 'reconcile', 'drain', 'watch')
 const cli = files('cli*', 'readme', 'examples')
 /** What sets a director and its real servers up, and looks at them. */
 const setup = files('vip*', 'doctor*', 'sysctls*', 'connections*', 'top*')
+/** These need several processors. */
+const parallel = { kernel: files('workers'), schedulers: files('schedulers-churn') }
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
 
@@ -47,14 +49,16 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
-          exclude: [schedulers, debug, ...operation, ...cli, ...setup],
+          exclude: [schedulers, debug, ...operation, ...cli, ...setup, ...parallel.kernel],
           ...inMachine,
         },
       },
+      { test: { name: 'kernel-parallel', include: parallel.kernel, ...inMachine } },
       { test: { name: 'operation', include: operation, ...inMachine } },
       { test: { name: 'cli', include: cli, ...inMachine } },
       { test: { name: 'setup', include: setup, ...inMachine } },
-      { test: { name: 'schedulers', include: [schedulers], ...inMachine } },
+      { test: { name: 'schedulers', include: [schedulers], exclude: parallel.schedulers, ...inMachine } },
+      { test: { name: 'schedulers-parallel', include: parallel.schedulers, ...inMachine } },
       { test: { name: 'debug', include: [schedulers, debug], ...inMachine } },
     ],
   },

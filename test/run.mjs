@@ -83,12 +83,25 @@ async function vitestIn(folder, project, run) {
   }
 }
 
-/** The kernel tests, in a machine of their own; `kernel` as test/vm/run.mjs takes it. */
-export const kernelTests = ({ kernel } = {}) => testsInMachine('kernel', { kernel })
+/**
+ * One processor for most: emulated ones that outnumber the real ones wait for each other's locks, and all tests
+ * with two take half as long again.
+ */
+const single = { cpus: 1 }
+
+/** A project of vitest.config.ts, and what only several processors at once might break. */
+const inBoth = async (project, options) =>
+  addCounts(
+    await testsInMachine(project, { ...options, ...single }),
+    await testsInMachine(`${project}-parallel`, options),
+  )
+
+/** The kernel tests, in machines of their own; `kernel` as test/vm/run.mjs takes it. */
+export const kernelTests = ({ kernel } = {}) => inBoth('kernel', { kernel })
 
 /** Those of the scheduler modules, built for that kernel first. */
 const schedulerTests = async ({ kernel } = {}) =>
-  testsInMachine('schedulers', {
+  inBoth('schedulers', {
     kernel,
     env: { IPVS_TEST_MODULES: await schedulerModules(findKernel(kernel)) },
   })
@@ -149,10 +162,10 @@ const hostJobs = {
 /** … what runs in test machines only, the longest first. */
 const machineJobs = {
   schedulers: schedulerTests,
-  operation: ({ kernel }) => testsInMachine('operation', { kernel }),
+  operation: ({ kernel }) => testsInMachine('operation', { kernel, ...single }),
   kernel: kernelTests,
-  cli: ({ kernel }) => testsInMachine('cli', { kernel }),
-  setup: ({ kernel }) => testsInMachine('setup', { kernel }),
+  cli: ({ kernel }) => testsInMachine('cli', { kernel, ...single }),
+  setup: ({ kernel }) => testsInMachine('setup', { kernel, ...single }),
 }
 
 /** Several may take from the same iterator. */

@@ -62,7 +62,7 @@ const jobs = {
   unit: () => run(process.execPath, vitest('unit'), { cwd: tree }),
   c: () =>
     run('make', ['-C', 'test/c', `NODE=${process.execPath}`, 'SANITIZE=--coverage', 'check'], { cwd: tree }),
-  kernel: () => inMachine('kernel'),
+  kernel: () => inMachine('kernel*'),
   operation: () => inMachine('operation'),
   cli: () => inMachine('cli'),
   setup: () => inMachine('setup'),

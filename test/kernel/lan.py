@@ -1,4 +1,4 @@
-# The ends of a test network: lan.py serve NAME | ask ADDRESS COUNT | poll ADDRESS | capture
+# The ends of a test network: lan.py serve NAME | ask ADDRESS COUNT FIRST_PORT | poll ADDRESS | capture
 # SPDX-License-Identifier: MIT
 import json
 import socket
@@ -14,9 +14,10 @@ def say(value):
     sys.stdout.flush()
 
 
-def ask_once(address, patience):
+def ask_once(address, patience, port=0):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as client:
+        client.bind(("", port))
         client.settimeout(patience)
         client.connect((address, PORT))
         return client.recv(100).decode()
@@ -32,12 +33,12 @@ def serve(name):
             client.sendall(name.encode())
 
 
-# Who answers so many connections; null when nobody does.
-def ask(address, count):
+# Who answers connections from so many ports; null when nobody does.
+def ask(address, count, first):
     answers = []
-    for _ in range(int(count)):
+    for port in range(int(first), int(first) + int(count)):
         try:
-            answers.append(ask_once(address, 3))
+            answers.append(ask_once(address, 3, port))
         except OSError:
             answers.append(None)
     say(answers)

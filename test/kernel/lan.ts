@@ -119,6 +119,12 @@ export const lan = async <Name extends string>(
 export const serve = (machine: Namespace, name: string): Promise<Peer<string>> =>
   new Peer<string>(machine, 'serve', name).ready()
 
-/** Who answers so many connections to an address. */
-export const ask = (machine: Namespace, address: string, count: number): readonly (string | null)[] =>
-  JSON.parse(machine.exec(python, script, 'ask', address, `${count}`))
+let port = 20_000
+/**
+ * Who answers so many connections to an address: each from a port of its own, because the kernel may take one of
+ * before again, and to a director that is no new connection.
+ */
+export const ask = (machine: Namespace, address: string, count: number): readonly (string | null)[] => {
+  port += count
+  return JSON.parse(machine.exec(python, script, 'ask', address, `${count}`, `${port - count}`))
+}
