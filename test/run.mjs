@@ -73,7 +73,7 @@ async function vitestIn(folder, project, run) {
     })
     // What a test left unhandled and complaints of the kernel fail the run alone.
     if (status !== 0 && reasons.length === 0) {
-      const [why = ''] = /^(vm: |[^\n]*Unhandled).{0,500}/ms.exec(text) ?? []
+      const [why] = /^(vm: |[^\n]*Unhandled).{0,500}/ms.exec(text) ?? [text.trimEnd().slice(-300)]
       reasons.push(`${project} tests: status ${status}: ${why}`)
     }
     const skipped = numPendingTests + numTodoTests

@@ -184,8 +184,9 @@ test('a scheduler that is going to be used, and is not there', async () => {
   const at = await director()
   expect(await at.find({ schedulers: ['wrr'] })).toEqual([])
   const found = await at.find({ schedulers: ['hashing'] })
-  expect(found).toMatchObject([
-    { id: 'scheduler-missing', severity: 'error', evidence: [/modules\.dep: no ip_vs_hashing$/] },
+  // A warning for each other kernel that is installed.
+  expect(found.filter(({ severity }) => severity === 'error')).toMatchObject([
+    { id: 'scheduler-missing', evidence: [/modules\.dep: no ip_vs_hashing$/] },
   ])
 })
 
