@@ -23,8 +23,12 @@ const packed = {
   hookTimeout: 300_000,
 } as const
 
-/** One process for all files: to load and compile everything anew for each takes an emulated processor minutes. */
+/**
+ * One process for all files: to load and compile everything anew for each takes an emulated processor minutes. A second
+ * try for what depends on time, which passes there in leaps; test/reporter.ts names who needed it.
+ */
 const inMachine = {
+  retry: 1,
   pool: 'forks',
   isolate: false,
   fileParallelism: false,
