@@ -10,7 +10,7 @@ const operation = files('plan*', 'reconcile', 'drain', 'watch')
 const cli = files('cli*', 'readme', 'examples')
 /** What sets a director and its real servers up, and looks at them. */
 const setup = files('vip*', 'doctor*', 'sysctls*', 'connections*', 'top*')
-/** These need several processors. */
+/** These need several processors; what they look for shows at times only, so they have no second try. */
 const parallel = { kernel: files('workers'), schedulers: files('schedulers-churn') }
 /** These need a debug kernel on top, which makes its own memory short. */
 const debug = 'test/kernel/debug-*.test.ts'
@@ -57,13 +57,13 @@ export default defineConfig({
           ...inMachine,
         },
       },
-      { test: { name: 'kernel-parallel', include: parallel.kernel, ...inMachine } },
+      { test: { name: 'kernel-parallel', include: parallel.kernel, ...inMachine, retry: 0 } },
       { test: { name: 'operation', include: operation, ...inMachine } },
       { test: { name: 'cli', include: cli, ...inMachine } },
       { test: { name: 'setup', include: setup, ...inMachine } },
       { test: { name: 'schedulers', include: [schedulers], exclude: parallel.schedulers, ...inMachine } },
-      { test: { name: 'schedulers-parallel', include: parallel.schedulers, ...inMachine } },
-      { test: { name: 'debug', include: [schedulers, debug], ...inMachine } },
+      { test: { name: 'schedulers-parallel', include: parallel.schedulers, ...inMachine, retry: 0 } },
+      { test: { name: 'debug', include: [schedulers, debug], ...inMachine, retry: 0 } },
     ],
   },
 })
